@@ -1,0 +1,46 @@
+# Everything a newcomer types.  `make help` tells.
+SHELL := /bin/bash
+CACHE ?= $(HOME)/.cache/cinestream
+PYTHON ?= python3
+BIN := .venv/bin
+
+help: ## what there is to make
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+install: .venv/.installed ## .venv/bin/cinestream
+
+.venv/.installed: requirements/dev.txt pyproject.toml
+	@.ci/system python
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+system: ## the Debian packages that the lab and the tests need
+	@.ci/system all
+
+check: install ## the quick loop: format, lint, types, floors, quick tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q -m "not lab and not tenant and not slow"
+
+test: install system check ## everything, as CI runs it
+	$(BIN)/pytest -q -m "lab or tenant or slow"
+
+demo: install system ## a server, a site with 24 workers, TLS and a database, from nothing
+	$(BIN)/python tests/demo/demo.py up
+
+demo-down: install ## remove what `make demo` built
+	$(BIN)/python tests/demo/demo.py down
+
+LOCK := env -u PIP_FIND_LINKS $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
+  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
+
+lock: install ## compile requirements/*.txt anew
+	$(LOCK) --upgrade pyproject.toml -o requirements/run.txt
+	$(LOCK) --upgrade pyproject.toml requirements/dev.in -o requirements/dev.txt
+	$(LOCK) --upgrade site_template/requirements.in -o site_template/requirements.txt
+
+.PHONY: help install system check test demo demo-down lock

@@ -1,0 +1,3 @@
+"""
+The nouns that both sides speak, and the frames they travel in.
+"""

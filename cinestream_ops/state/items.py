@@ -1,0 +1,395 @@
+"""
+The nouns both sides speak: what a server should have.
+
+Frozen plain data.  Nothing here may touch a disk, a clock or a network, and
+all of it must run on the oldest Python we meet on a server (3.9).
+
+Every item has a `key`, the one address it has on the server, and says of a
+fact (see `state.facts`) whether it is `met_by` it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Dict, Mapping, Optional, Tuple, Type
+
+Fact = Optional[Dict[str, Any]]  # None: there is nothing
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing a server should have."""
+
+    kind: ClassVar[str] = ""
+    # An item that only adds is made before the transaction, and never undone.
+    additive: ClassVar[bool] = False
+
+    @property
+    def name(self) -> str:
+        """What the item is called among its kind: its first field."""
+        return str(getattr(self, fields(self)[0].name))
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.name}"
+
+    @property
+    def mark(self) -> Dict[str, Any]:
+        """The fact that this item makes when it is put."""
+        return {}
+
+    def met_by(self, fact: Fact) -> bool:
+        return fact == self.mark
+
+
+@dataclass(frozen=True)
+class File(Item):
+    """A file as it should be: every field is meant, none is a hint."""
+
+    kind = "file"
+    path: str
+    content: bytes
+    mode: int = 0o644
+    owner: str = "root"
+    group: str = "root"
+
+    @property
+    def mark(self) -> Dict[str, Any]:
+        return {
+            "digest": digest(self.content),
+            "mode": self.mode,
+            "owner": self.owner,
+            "group": self.group,
+        }
+
+
+@dataclass(frozen=True)
+class EnvFile(Item):
+    """
+    A `.env` whose keys are merged on the server; keys nobody here names stay as they are.
+
+    *plain* values are shown; *generated* ones are made on the server by a recipe (`token`, or
+    `mongodb-uri DATABASE USER`) and never leave it; *secrets* must be there, and those in *given*
+    arrive in this very conversation; *dropped* keys must not be there.
+    """
+
+    kind = "env"
+    path: str
+    owner: str
+    group: str
+    mode: int = 0o600
+    plain: Tuple[Tuple[str, str], ...] = ()
+    generated: Tuple[Tuple[str, str], ...] = ()
+    secrets: Tuple[str, ...] = ()
+    given: Tuple[str, ...] = ()
+    dropped: Tuple[str, ...] = ()
+
+    def met_by(self, fact: Fact) -> bool:
+        if fact is None or self.given:
+            return False
+        same = all(fact[field] == getattr(self, field) for field in ("mode", "owner", "group"))
+        hidden = {*dict(self.generated), *self.secrets}
+        return (
+            same
+            and fact["plain"] == dict(self.plain)
+            and hidden <= set(fact["hidden"])
+            and not set(self.dropped) & set(fact["hidden"])
+        )
+
+
+@dataclass(frozen=True)
+class Directory(Item):
+    kind = "directory"
+    path: str
+    mode: int = 0o755
+    owner: str = "root"
+    group: str = "root"
+
+    @property
+    def mark(self) -> Dict[str, Any]:
+        return {"mode": self.mode, "owner": self.owner, "group": self.group}
+
+
+@dataclass(frozen=True)
+class Symlink(Item):
+    kind = "symlink"
+    path: str
+    target: str
+
+    @property
+    def mark(self) -> Dict[str, Any]:
+        return {"target": self.target}
+
+
+@dataclass(frozen=True)
+class Absent(Item):
+    """A file or link that somebody else put there, and that must not be."""
+
+    kind = "absent"
+    path: str
+
+    def met_by(self, fact: Fact) -> bool:
+        return fact is None
+
+
+@dataclass(frozen=True)
+class User(Item):
+    """A system account without a password or a shell, with a group of its own name."""
+
+    kind = "user"
+    additive = True
+    login: str
+    home: str
+
+    @property
+    def mark(self) -> Dict[str, Any]:
+        return {"home": self.home}
+
+
+@dataclass(frozen=True)
+class Package(Item):
+    """A package of the distribution, at whatever version it offers."""
+
+    kind = "package"
+    additive = True
+    package: str
+
+    @property
+    def mark(self) -> Dict[str, Any]:
+        return {"installed": True}
+
+
+@dataclass(frozen=True)
+class Archive(Item):
+    """A tar archive of which the server holds the unpacked tree, without its top folder."""
+
+    kind = "archive"
+    additive = True
+    path: str
+    sha256: str
+    url: str = ""  # empty: it is uploaded in this conversation
+
+    @property
+    def mark(self) -> Dict[str, Any]:
+        return {"sha256": self.sha256}
+
+
+@dataclass(frozen=True)
+class Release(Item):
+    """A tree of source, never changed once it is there; *blob* is the digest of its tar."""
+
+    kind = "release"
+    additive = True
+    path: str
+    blob: str
+
+    @property
+    def mark(self) -> Dict[str, Any]:
+        return {"blob": self.blob}
+
+
+@dataclass(frozen=True)
+class Venv(Item):
+    """A virtual environment, never changed once there; *blob* is the digest of its requirements."""
+
+    kind = "venv"
+    additive = True
+    path: str
+    blob: str
+    python: str = "/usr/bin/python3"
+
+    @property
+    def mark(self) -> Dict[str, Any]:
+        return {"blob": self.blob}
+
+
+@dataclass(frozen=True)
+class Check(Item):
+    """A command that must succeed before the change goes live; its stderr is the reason if not."""
+
+    kind = "check"
+    what: str
+    argv: Tuple[str, ...]
+    user: str = "root"
+    cwd: str = "/"
+    env_file: str = ""
+
+
+@dataclass(frozen=True)
+class Unit(Item):
+    """
+    A systemd unit, enabled and active.
+
+    Its *companions* (a worker's socket) are stopped and disabled with it.  It is restarted when a
+    step touches one of the keys in *restart_on*, and reloaded for those in *reload_on*.
+    """
+
+    kind = "unit"
+    unit: str
+    companions: Tuple[str, ...] = ()
+    restart_on: Tuple[str, ...] = ()
+    reload_on: Tuple[str, ...] = ()
+
+    @property
+    def mark(self) -> Dict[str, Any]:
+        return {"enabled": True, "active": True}
+
+
+@dataclass(frozen=True)
+class MongoAdmin(Item):
+    """The administrator whose URI stands under *env_key* of the file *env_path*."""
+
+    kind = "mongo-admin"
+    env_path: str
+    env_key: str = "MONGODB_ADMIN_URI"
+
+    @property
+    def mark(self) -> Dict[str, Any]:
+        return {"made": True}
+
+
+@dataclass(frozen=True)
+class MongoUser(Item):
+    """A database user who reaches *database* alone; its URI stands in the site's `.env`."""
+
+    kind = "mongo-user"
+    user: str
+    database: str
+    env_path: str
+    env_key: str = "MONGODB_URI"
+
+    @property
+    def mark(self) -> Dict[str, Any]:
+        return {"database": self.database}
+
+
+@dataclass(frozen=True)
+class MongoIndexes(Item):
+    """Indexes that *database* must have; each a JSON text as `site.toml` spells them."""
+
+    kind = "mongo-indexes"
+    additive = True
+    database: str
+    indexes: Tuple[str, ...]
+
+    @property
+    def mark(self) -> Dict[str, Any]:
+        return {"indexes": list(self.indexes)}
+
+
+@dataclass(frozen=True)
+class Certificate(Item):
+    """
+    A certificate for *names*, had by webroot from the ACME *directory*; a follow-up.
+
+    *conf* is the nginx file at *conf_path* that takes over once the certificate is there.
+    """
+
+    kind = "certificate"
+    lineage: str
+    names: Tuple[str, ...]
+    conf_path: str
+    conf: bytes
+    webroot: str
+    directory: str
+    staging: str = ""  # where to rehearse; empty: the authority has no such place
+    email: str = ""
+
+    @property
+    def mark(self) -> Dict[str, Any]:
+        return {"names": sorted(self.names)}
+
+    def met_by(self, fact: Fact) -> bool:
+        return fact is not None and fact.get("names") == sorted(self.names)
+
+
+@dataclass(frozen=True)
+class Tree(Item):
+    """A folder with all that is below it: only ever removed."""
+
+    kind = "tree"
+    path: str
+
+
+@dataclass(frozen=True)
+class Database(Item):
+    """A MongoDB database with all that is in it: only ever removed."""
+
+    kind = "database"
+    database: str
+
+
+@dataclass(frozen=True)
+class Fence(Item):
+    """
+    A place on the way back where systemd or nginx is told that files were put back.
+
+    Doing it does nothing.  It stands before the files it speaks for, so that undoing, which walks
+    backwards, meets it after them.
+    """
+
+    kind = "fence"
+    of: str  # "systemd" or "nginx"
+    restarts: Tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Daemon(Item):
+    """systemd's own view of its unit files, to be read anew."""
+
+    kind = "daemon"
+    manager: str = "systemd"
+
+
+@dataclass(frozen=True)
+class Gate(Item):
+    """nginx with the new files: tested, reloaded, and every site of *probes* as well as before."""
+
+    kind = "gate"
+    server: str = "nginx"
+    probes: Tuple[str, ...] = ()  # host names, asked for `/healthz` on 127.0.0.1
+
+
+def digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+KINDS: Dict[str, Type[Item]] = {
+    kind.kind: kind
+    for kind in (
+        File, EnvFile, Directory, Symlink, Absent, User, Package, Archive, Release, Venv, Check,
+        Unit, MongoAdmin, MongoUser, MongoIndexes, Certificate, Tree, Database, Fence, Daemon, Gate,
+    )
+}  # fmt: skip
+
+
+def blobs(item: Item) -> Dict[str, bytes]:
+    """The bytes in *item*, by digest: they cross the wire once each, beside the words."""
+    values = (getattr(item, field.name) for field in fields(item))
+    return {digest(value): value for value in values if isinstance(value, bytes)}
+
+
+def words(item: Item) -> Dict[str, Any]:
+    """*item* as JSON, with a digest wherever it holds bytes."""
+    told: Dict[str, Any] = {"kind": item.kind}
+    for field in fields(item):
+        value = getattr(item, field.name)
+        if value != field.default:
+            told[field.name] = {"blob": digest(value)} if isinstance(value, bytes) else value
+    return told
+
+
+def item(told: Mapping[str, Any], found: Optional[Mapping[str, bytes]] = None) -> Item:
+    """The item that `words` told of; bytes that *found* does not hold become empty."""
+    kind = KINDS[told["kind"]]
+    values = {name: plain(value, found or {}) for name, value in told.items() if name != "kind"}
+    return kind(**values)
+
+
+def plain(value: Any, found: Mapping[str, bytes]) -> Any:
+    if isinstance(value, dict):
+        return found.get(value["blob"], b"")
+    if isinstance(value, (list, tuple)):
+        return tuple(plain(each, found) for each in value)
+    return value

@@ -1,0 +1,18 @@
+"""
+Where things are on a server.
+"""
+
+SPECS = "/etc/cinestream"
+HOME = "/var/lib/cinestream"
+LIBRARY = "/usr/lib/cinestream"
+SITES = "/var/www"
+UNITS = "/etc/systemd/system"
+NGINX = "/etc/nginx"
+MONGODB = "/opt/mongodb"
+# Outside HOME, which is closed to all but root: nginx answers ACME challenges from here.
+WEBROOT = "/var/lib/cinestream-acme"
+
+AGENT = f"{LIBRARY}/agent"
+RUNNER = f"{LIBRARY}/worker.py"
+TOOLS = f"{LIBRARY}/venv"
+MONGODB_ENV = f"{SPECS}/mongodb.env"
