@@ -42,5 +42,7 @@ lock: install ## compile requirements/*.txt anew
 	$(LOCK) --upgrade pyproject.toml -o requirements/run.txt
 	$(LOCK) --upgrade pyproject.toml requirements/dev.in -o requirements/dev.txt
 	$(LOCK) --upgrade site_template/requirements.in -o site_template/requirements.txt
+	$(LOCK) --python-version 3.10 --upgrade requirements/tools.in -o requirements/tools.txt
+	$(LOCK) --python-version 3.10 --upgrade requirements/runner.in -o requirements/runner.txt
 
 .PHONY: help install system check test demo demo-down lock

@@ -269,7 +269,6 @@ class MongoIndexes(Item):
     """Indexes that *database* must have; each a JSON text as `site.toml` spells them."""
 
     kind = "mongo-indexes"
-    additive = True
     database: str
     indexes: Tuple[str, ...]
 

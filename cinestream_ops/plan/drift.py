@@ -1,0 +1,44 @@
+"""
+What others did to what is ours, and what of theirs stands in our way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from cinestream_ops.state.facts import Facts
+from cinestream_ops.state.items import Absent, Directory, Fact, Package, Unit, User
+from cinestream_ops.state.steps import CHANGE, PUT, Step
+
+# Finding these without having made them is no surprise.
+COMMON = (Absent, Directory, Package, Unit, User)
+
+
+def warnings(steps: Iterable[Step], facts: Facts) -> tuple[str, ...]:
+    return tuple(sorted(sentence for step in steps for sentence in warning(step, facts)))
+
+
+def warning(step: Step, facts: Facts) -> Iterator[str]:
+    if step.phase != CHANGE:
+        return
+    owned = facts.owned.get(step.key)
+    if owned and still(step.before) != still(owned.fact):
+        yield f"`{step.item.name}` was {deed(step.before)} by hand since we left it"
+    elif not owned and step.verb == PUT and step.before and not isinstance(step.item, COMMON):
+        yield f"`{step.item.name}` is there already, and was not made by cinestream"
+
+
+def still(fact: Fact) -> Fact:
+    # The seal of an env file is made anew in each conversation.
+    return fact and {name: value for name, value in fact.items() if name != "seal"}
+
+
+def deed(fact: Fact) -> str:
+    if fact is None:
+        return "removed"
+    return "stopped or disabled" if "active" in fact else "changed"
+
+
+def sites(facts: Facts) -> set[str]:
+    """Every site that something on the server is owned for."""
+    return {owned.site for owned in facts.owned.values()}

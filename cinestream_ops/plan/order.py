@@ -1,0 +1,163 @@
+"""
+In which order steps are taken, and where the way back must stop to tell systemd and nginx.
+
+The server's own things come before those of sites (a database must run before a site's user can
+be made in it); what starts comes before nginx learns of it, and nginx forgets before it stops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+from cinestream_ops.state import paths
+from cinestream_ops.state.items import (
+    Absent,
+    Archive,
+    Certificate,
+    Check,
+    Daemon,
+    Directory,
+    EnvFile,
+    Fence,
+    File,
+    Gate,
+    Item,
+    MongoAdmin,
+    MongoIndexes,
+    MongoUser,
+    Package,
+    Release,
+    Symlink,
+    Unit,
+    User,
+    Venv,
+)
+from cinestream_ops.state.steps import (
+    CHANGE,
+    CLEANUP,
+    FOLLOW_UP,
+    PREPARE,
+    PUT,
+    RELOAD,
+    REMOVE,
+    RESTART,
+    Step,
+)
+
+# Earlier kinds are made first, and removed last.
+KINDS: tuple[type[Item], ...] = (
+    Package, User, Directory, EnvFile, File, Symlink, Absent, MongoUser, MongoIndexes, Check,
+    Archive, Release, Venv, Unit, MongoAdmin,
+)  # fmt: skip
+VERBS = (PUT, RESTART, RELOAD, REMOVE)
+PREPARED: tuple[type[Item], ...] = (Package, User, Directory, Archive, Release, Venv)
+
+
+def ordered(steps: Iterable[Step], probes: tuple[str, ...]) -> tuple[Step, ...]:
+    """*steps* as they are taken, with the fences, reloads and the gate they need."""
+    mine = list(steps)
+    changes = [step for step in mine if step.phase == CHANGE]
+    return (
+        *sorted((step for step in mine if step.phase == PREPARE), key=preparation),
+        *built([step for step in changes if not late(step) and not step.site]),
+        *built([step for step in changes if not late(step) and step.site]),
+        *gated([step for step in changes if in_nginx(step)], probes),
+        *torn_down([step for step in changes if late(step) and not in_nginx(step)]),
+        *(step for step in mine if step.phase == CLEANUP),
+        *(step for step in mine if step.phase == FOLLOW_UP),
+    )
+
+
+def built(steps: list[Step]) -> Iterator[Step]:
+    """Files, then systemd is told, then units start."""
+    yield from fence(steps)
+    yield from sorted((step for step in steps if not running(step)), key=made)
+    if any(of_systemd(step) for step in steps):
+        yield Step(PUT, Daemon())
+    yield from sorted((step for step in steps if running(step)), key=made)
+
+
+def gated(steps: list[Step], probes: tuple[str, ...]) -> Iterator[Step]:
+    """Nginx's files, new ones before old ones go, and the gate that lets them live."""
+    if not steps:
+        return
+    yield Step(PUT, Fence("nginx"))
+    yield from sorted((step for step in steps if step.verb != REMOVE), key=made)
+    yield from sorted((step for step in steps if step.verb == REMOVE), key=made, reverse=True)
+    yield Step(PUT, Gate(probes=probes))
+
+
+def torn_down(steps: list[Step]) -> Iterator[Step]:
+    """Units stop, their files go, systemd is told, and empty folders go last."""
+    yield from sorted((step for step in steps if isinstance(step.item, Unit)), key=made)
+    files = [step for step in steps if not isinstance(step.item, Unit)]
+    yield from fence(files)
+    yield from sorted(files, key=made, reverse=True)
+    if any(of_systemd(step) for step in files):
+        yield Step(PUT, Daemon())
+
+
+def fence(steps: list[Step]) -> Iterator[Step]:
+    restarts = tuple(sorted(step.item.name for step in steps if step.verb == RESTART))
+    if restarts or any(of_systemd(step) for step in steps):
+        yield Step(PUT, Fence("systemd", restarts))
+
+
+def with_parents_first(steps: Sequence[Step]) -> Iterator[Step]:
+    """*steps*, with the folders that preparations need made preparations themselves."""
+    homes = {
+        str(parent)
+        for step in steps
+        if step.phase == PREPARE and isinstance(step.item, Archive | Release | Venv)
+        for parent in PurePosixPath(step.item.path).parents
+    }
+    for step in steps:
+        needed = isinstance(step.item, Directory) and step.item.path in homes
+        yield replace(step, phase=PREPARE) if needed else step
+
+
+def probes(desired: Mapping[str, tuple[Item, ...]]) -> tuple[str, ...]:
+    """The host names at which each site on the server answers."""
+    return tuple(
+        host
+        for site, items in sorted(desired.items())
+        if site
+        for host in (f"{site}.localhost", *domains(items))
+    )
+
+
+def domains(items: Iterable[Item]) -> Iterator[str]:
+    return (name for item in items if isinstance(item, Certificate) for name in item.names)
+
+
+def preparation(step: Step) -> tuple[int, bool, bool, str]:
+    # The tool venv brings the tools that the other venvs are made with.
+    elsewhere = step.item.name != paths.TOOLS
+    return (PREPARED.index(type(step.item)), bool(step.site), elsewhere, step.item.name)
+
+
+def made(step: Step) -> tuple[str, int, int, str]:
+    return (step.site, KINDS.index(type(step.item)), VERBS.index(step.verb), step.item.name)
+
+
+def late(step: Step) -> bool:
+    return step.verb == REMOVE or in_nginx(step)
+
+
+def running(step: Step) -> bool:
+    return isinstance(step.item, Unit | MongoAdmin)
+
+
+def in_nginx(step: Step) -> bool:
+    return path(step).startswith(f"{paths.NGINX}/")
+
+
+def of_systemd(step: Step) -> bool:
+    return path(step).startswith(f"{paths.UNITS}/")
+
+
+def path(step: Step) -> str:
+    placed = isinstance(step.item, File | Directory | Symlink | Absent | EnvFile)
+    return step.item.name if placed else ""

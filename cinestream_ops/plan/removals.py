@@ -1,0 +1,77 @@
+"""
+What is ours and no longer wanted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+
+from cinestream_ops.state import items, paths
+from cinestream_ops.state.facts import Facts, Owned
+from cinestream_ops.state.items import (
+    Certificate,
+    Database,
+    EnvFile,
+    Item,
+    MongoIndexes,
+    MongoUser,
+    Tree,
+    User,
+)
+from cinestream_ops.state.steps import CHANGE, CLEANUP, REMOVE, Step
+
+
+def removals(
+    desired: Mapping[str, tuple[Item, ...]],
+    facts: Facts,
+    scope: Collection[str],
+    purge: Collection[str],
+) -> tuple[list[Step], tuple[str, ...]]:
+    """The steps that remove, and the keys that stay behind without being ours."""
+    wanted = {item.key for each in desired.values() for item in each}
+    surplus = {
+        key: owned
+        for key, owned in sorted(facts.owned.items())
+        if key not in wanted and owned.site in scope
+    }
+    left = {key: owned for key, owned in surplus.items() if owned.site not in desired}
+    steps = [
+        Step(REMOVE, item, facts.items.get(key), phase(item), owned.site)
+        for key, owned in surplus.items()
+        if not stays(item := items.item(owned.words), key in left, facts.items.get(key))
+    ]
+    steps += [step for site in sorted(purge) for step in purged(site, left)]
+    return steps, tuple(key for key, owned in left.items() if kept(items.item(owned.words)))
+
+
+def stays(item: Item, site_leaves: bool, fact: object) -> bool:
+    """
+    Whether *item* is left where it is.
+
+    What only adds stays for a later roll-back, what a site keeps in its home is data, and what
+    is gone already needs no step.
+    """
+    if isinstance(item, MongoUser):
+        return site_leaves
+    always = item.additive or isinstance(item, EnvFile | MongoIndexes)
+    return always or (site_leaves and kept(item)) or not fact
+
+
+def kept(item: Item) -> bool:
+    lasting = item.additive or isinstance(item, MongoUser | MongoIndexes)
+    return lasting or item.name.startswith(f"{paths.SITES}/")
+
+
+def phase(item: Item) -> str:
+    return CLEANUP if isinstance(item, Certificate | MongoUser) else CHANGE
+
+
+def purged(site: str, left: Mapping[str, Owned]) -> Iterator[Step]:
+    """The data of *site*, after everything else: it cannot be brought back."""
+    found = [items.item(owned.words) for owned in left.values() if owned.site == site]
+    for user in (item for item in found if isinstance(item, MongoUser)):
+        yield Step(REMOVE, Database(user.database), phase=CLEANUP, site=site)
+        yield Step(REMOVE, user, phase=CLEANUP, site=site)
+    yield Step(REMOVE, Tree(f"{paths.SITES}/{site}"), phase=CLEANUP, site=site)
+    for login in (item for item in found if isinstance(item, User)):
+        yield Step(REMOVE, login, phase=CLEANUP, site=site)

@@ -1,0 +1,150 @@
+"""
+A plan in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+
+from cinestream_ops.plan.plan import Plan
+from cinestream_ops.state.items import (
+    Absent,
+    Archive,
+    Certificate,
+    Check,
+    Daemon,
+    Database,
+    Directory,
+    EnvFile,
+    Fence,
+    Gate,
+    Item,
+    MongoAdmin,
+    MongoIndexes,
+    MongoUser,
+    Package,
+    Release,
+    Tree,
+    Unit,
+    User,
+    Venv,
+)
+from cinestream_ops.state.steps import (
+    CHANGE,
+    CLEANUP,
+    FOLLOW_UP,
+    PREPARE,
+    RELOAD,
+    REMOVE,
+    RESTART,
+    Step,
+)
+
+TITLES = {
+    PREPARE: "Prepare (only adds; is not undone)",
+    CHANGE: "Change (whole, or not at all)",
+    CLEANUP: "Clean up (once the change stands; cannot be undone)",
+    FOLLOW_UP: "Follow up (depends on the world; tried again by the server)",
+}
+
+
+def grouped(plan: Plan) -> list[tuple[str, list[str]]]:
+    """Each phase that has steps: its title, and a sentence for every step or run of workers."""
+    return [
+        (title, list(sentences(step for step in plan.steps if step.phase == phase)))
+        for phase, title in TITLES.items()
+        if any(step.phase == phase for step in plan.steps)
+    ]
+
+
+def sentences(steps: Iterable[Step]) -> Iterator[str]:
+    told = (step for step in steps if not isinstance(step.item, Fence | Daemon))
+    for _, alike in groupby(told, key=likeness):
+        run = list(alike)
+        yield sentence(run[0]) if len(run) == 1 else together(run)
+
+
+def likeness(step: Step) -> tuple[str, ...]:
+    """Steps that are told in one sentence: packages, and the workers of one site."""
+    template, at, _ = step.item.name.partition("@")
+    if isinstance(step.item, Unit) and at:
+        return ("workers", step.verb, template)
+    if isinstance(step.item, Package):
+        return ("packages", step.verb)
+    return (step.verb, step.key)
+
+
+def together(run: list[Step]) -> str:
+    names = [step.item.name.removesuffix(".service") for step in run]
+    if isinstance(run[0].item, Package):
+        return f"install {len(run)} packages: {', '.join(f'`{name}`' for name in names)}"
+    return f"{unit_verb(run[0])} {len(run)} workers `{names[0]}` … `{names[-1]}`"
+
+
+def sentence(step: Step) -> str:
+    """What *step* does, as a sentence without its full stop."""
+    item = step.item
+    if isinstance(item, Unit):
+        return f"{unit_verb(step)} `{item.unit}`"
+    if step.verb == REMOVE:
+        return f"{'delete' if isinstance(item, Tree | Database) else 'remove'} {noun(item)}"
+    return f"{verb(step)} {noun(item)}"
+
+
+def unit_verb(step: Step) -> str:
+    if step.verb in (RESTART, RELOAD):
+        return step.verb
+    if step.verb == REMOVE:
+        return "stop"
+    return "enable" if step.before and step.before["active"] else "start"
+
+
+def verb(step: Step) -> str:
+    fixed = {
+        Package: "install",
+        Absent: "remove",
+        Archive: "unpack",
+        Release: "upload",
+        Venv: "build",
+        Check: "check that",
+        Gate: "test nginx, reload it and probe",
+        Certificate: "get",
+    }
+    return fixed.get(type(step.item)) or ("change" if step.before else "create")
+
+
+def noun(item: Item) -> str:
+    return phrase(item) or " ".join((*filter(None, [common(item)]), f"`{item.name}`"))
+
+
+def common(item: Item) -> str:
+    """The common noun that stands before the name; none for what a path says well enough."""
+    words: dict[type[Item], str] = {
+        Directory: "folder",
+        User: "user",
+        Package: "package",
+        MongoUser: "MongoDB user",
+        Database: "MongoDB database",
+        Venv: "virtual environment",
+        Release: "release",
+        Tree: "everything in",
+    }
+    return words.get(type(item), "")
+
+
+def phrase(item: Item) -> str:
+    """The words for an item that its name alone does not tell well."""
+    if isinstance(item, Check):
+        return item.what
+    if isinstance(item, Gate):
+        return f"{len(item.probes)} host name{'' if len(item.probes) == 1 else 's'}"
+    if isinstance(item, Certificate):
+        return f"a certificate for {', '.join(f'`{name}`' for name in item.names)}"
+    if isinstance(item, MongoAdmin):
+        return "the MongoDB administrator"
+    if isinstance(item, MongoIndexes):
+        return f"{len(item.indexes)} indexes in MongoDB database `{item.database}`"
+    if isinstance(item, EnvFile) and item.given:
+        return f"`{item.path}` ({', '.join(f'{name}=•••' for name in item.given)})"
+    return ""
