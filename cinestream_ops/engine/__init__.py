@@ -1,0 +1,39 @@
+"""
+The only place where the floors meet: look, plan, apply.
+"""
+
+from cinestream_ops.channel.conversation import Conversation, converse
+from cinestream_ops.engine.applying import Outcome, apply
+from cinestream_ops.engine.carried import Carried
+from cinestream_ops.engine.diffs import diffs
+from cinestream_ops.engine.looking import Found, look
+from cinestream_ops.engine.planning import plan
+from cinestream_ops.engine.source import Source, read_source
+from cinestream_ops.engine.watching import (
+    check_domain,
+    doctor,
+    examine,
+    history,
+    logs,
+    status,
+)
+
+__all__ = [
+    "Carried",
+    "Conversation",
+    "Found",
+    "Outcome",
+    "Source",
+    "apply",
+    "check_domain",
+    "converse",
+    "diffs",
+    "doctor",
+    "examine",
+    "history",
+    "logs",
+    "look",
+    "plan",
+    "read_source",
+    "status",
+]

@@ -1,0 +1,110 @@
+"""
+A plan made true: whole, or not at all.
+"""
+
+from __future__ import annotations
+
+import getpass
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from cinestream_ops.channel.conversation import Conversation, converse
+from cinestream_ops.engine.carried import Carried
+from cinestream_ops.engine.planning import NOTHING, uploads
+from cinestream_ops.errors import Drifted, Locked, OpsError, Refused, UnknownHostKey
+from cinestream_ops.plan import Plan
+from cinestream_ops.state import items, steps
+from cinestream_ops.state.items import EnvFile
+from cinestream_ops.state.steps import PUT
+
+REFUSALS: dict[str, type[Refused]] = {"refused": Refused, "drifted": Drifted, "locked": Locked}
+Event = dict[str, Any]
+Payload = bytes | Any  # bytes, or the path of a file
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of the steps that could fail without undoing the change: key, ok, why, state."""
+
+    follow_ups: tuple[Event, ...] = field(default=())
+
+
+def apply(
+    conversation: Conversation,
+    plan: Plan,
+    *,
+    carried: Carried = NOTHING,
+    doing: str,
+    wait: float = 0,
+    report: Callable[[Event], None] = lambda _: None,
+) -> Outcome:
+    """
+    Take every step of *plan*, hear that the server is well, and tell it to keep the change.
+
+    *doing* is the command in the owner's words; *wait* is how long, in seconds, to wait for
+    another administrator.  Raises `Locked`, `Drifted` or `Refused`; the server is then as it was.
+    """
+    follow_ups = []
+    for event in conversation.events(order(plan, doing, wait), payloads(plan, carried)):
+        report(event)
+        if event["event"] == "refused":
+            raise refusal(event)
+        if event["event"] == "ready":
+            commit(conversation, event.get("token"))
+        if event["event"] == "outcome":
+            follow_ups.append(event)
+    return Outcome(tuple(follow_ups))
+
+
+def order(plan: Plan, doing: str, wait: float) -> dict[str, Any]:
+    return {
+        "do": "apply",
+        "steps": [steps.words(step) for step in plan.steps],
+        "forget": list(plan.forget),
+        "adopt": [{"site": site, "words": items.words(item)} for site, item in plan.adopt],
+        "who": f"{getpass.getuser()}@{socket.gethostname()}",
+        "doing": doing,
+        "wait": wait,
+        "fresh": plan.touches_firewall,
+    }
+
+
+def payloads(plan: Plan, carried: Carried) -> dict[str, Payload]:
+    """Every blob that the agent is to be sent, by name."""
+    needed: dict[str, Payload] = dict(uploads(plan, carried).uploads)
+    for step in plan.steps:
+        if step.verb == PUT:
+            needed |= items.blobs(step.item)
+            needed |= secrets(step.item, step.site, carried)
+    return needed
+
+
+def secrets(item: items.Item, site: str, carried: Carried) -> dict[str, bytes]:
+    if not isinstance(item, EnvFile):
+        return {}
+    return {
+        f"secret:{name}": carried.secrets[f"{site}/{name}"].reveal().encode() for name in item.given
+    }
+
+
+def commit(conversation: Conversation, token: str | None) -> None:
+    """The word that keeps the change; with a *token*, only if a new connection can bring it."""
+    if token is None:
+        conversation.send({"do": "commit"})
+        return
+    assert conversation.target, "a conversation that changes a firewall knows its target"
+    with converse(conversation.target, ask_host_key=never) as second:
+        second.ask({"do": "vouch", "token": token})
+
+
+def never(_: UnknownHostKey) -> bool:
+    return False
+
+
+def refusal(event: Event) -> OpsError:
+    error = REFUSALS[event["kind"]](event["why"], event.get("hint", ""))
+    if not event.get("restored", True):
+        error.hint = "some of it could not be put back; the next command tries again"
+    return error

@@ -1,0 +1,27 @@
+"""
+One look at a server: its specs, and everything it has.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cinestream_ops.channel.conversation import Conversation
+from cinestream_ops.spec import toml
+from cinestream_ops.spec.house import House
+from cinestream_ops.state import facts as told
+from cinestream_ops.state.facts import Facts
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the owner asked for so far, and what the server has."""
+
+    house: House
+    facts: Facts
+
+
+def look(conversation: Conversation) -> Found:
+    """Everything, in one round trip; `BadSpec` when the specs there were broken by hand."""
+    facts = told.facts(conversation.ask({"do": "look", "ask": []}))
+    return Found(toml.load(facts.specs), facts)

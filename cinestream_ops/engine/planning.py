@@ -1,0 +1,134 @@
+"""
+From what the owner wants to the steps that lead there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
+
+from cinestream_ops import desired as wishes
+from cinestream_ops import plan as pure
+from cinestream_ops.channel.conversation import Conversation
+from cinestream_ops.engine.carried import Carried
+from cinestream_ops.engine.looking import Found
+from cinestream_ops.engine.shipped import shipped
+from cinestream_ops.engine.source import BUNDLED, read_source
+from cinestream_ops.errors import OpsError, Refused
+from cinestream_ops.plan import Plan
+from cinestream_ops.spec.house import House
+from cinestream_ops.state import facts as told
+from cinestream_ops.state import items
+from cinestream_ops.state.facts import Facts
+from cinestream_ops.state.items import Archive, EnvFile, Item, Release, Unit, Venv, digest
+from cinestream_ops.state.steps import PUT, Step
+
+NOTHING = Carried()
+
+
+def plan(
+    conversation: Conversation,
+    found: Found,
+    wanted: House,
+    *,
+    only: Collection[str] | None = None,
+    carried: Carried = NOTHING,
+    purge: Collection[str] = (),
+    restart: Collection[str] = (),
+) -> Plan:
+    """
+    The steps from what was *found* to what is *wanted*; changes nothing.
+
+    Raises `Refused` when a port is somebody else's, `OpsError` when a source is needed that nobody
+    carries.
+    """
+    desired = wishes.everything(wanted, found.facts.machine, found.facts.certificates, shipped())
+    desired = {site: tuple(given(each, site, carried)) for site, each in desired.items()}
+    facts = widened(conversation, found.facts, desired, only)
+    made = pure.plan(desired, facts, only=only, purge=purge, restart=restart)
+    refuse_taken_ports(made, facts)
+    refuse_uncarried(made, uploads(made, carried))
+    return made
+
+
+def given(wanted: tuple[Item, ...], site: str, carried: Carried) -> Iterator[Item]:
+    """*wanted*, with the secrets that this conversation brings."""
+    names = carried.given(site)
+    for item in wanted:
+        if names and isinstance(item, EnvFile):
+            yield replace(item, given=tuple(name for name in names if name in item.secrets))
+        else:
+            yield item
+
+
+def widened(
+    conversation: Conversation,
+    facts: Facts,
+    desired: Mapping[str, tuple[Item, ...]],
+    only: Collection[str] | None,
+) -> Facts:
+    """*facts*, and those about wanted items that the first look had no reason to read."""
+    unknown = [
+        items.words(item)
+        for site, each in desired.items()
+        if only is None or site in only
+        for item in each
+        if item.key not in facts.items
+    ]
+    if not unknown:
+        return facts
+    more = told.facts(conversation.ask({"do": "look", "ask": unknown}))
+    return replace(facts, items={**facts.items, **more.items})
+
+
+def refuse_taken_ports(made: Plan, facts: Facts) -> None:
+    """A worker's port that somebody else listens on would only be found when its socket fails."""
+    taken = sorted(
+        port
+        for step in made.steps
+        if step.verb == PUT and step.key not in facts.owned
+        for port in ports(step.item)
+        if port in facts.listeners
+    )
+    if taken:
+        raise Refused(
+            f"port {', '.join(map(str, taken))} is in use by another program on the server",
+            "name the start of another block with `--port N`",
+        )
+
+
+def ports(item: Item) -> Iterator[int]:
+    if isinstance(item, Unit) and item.companions:
+        yield int(item.unit.partition("@")[2].removesuffix(".service"))
+
+
+def uploads(made: Plan, carried: Carried) -> Carried:
+    """What the plan needs of what is *carried* or comes with cinestream."""
+    needed = {blob for step in made.steps for blob in blobs(step)}
+    common = {digest(shipped().tools): shipped().tools}
+    offered = {**common, **carried.uploads}
+    if needed - offered.keys():
+        bundled = read_source(BUNDLED, wsgi="", requirements=None)
+        offered |= bundled.uploads
+    chosen = {name: content for name, content in offered.items() if name in needed}
+    return replace(carried, uploads=chosen)
+
+
+def refuse_uncarried(made: Plan, carried: Carried) -> None:
+    for step in made.steps:
+        for blob in blobs(step):
+            if blob not in carried.uploads:
+                raise OpsError(
+                    f"`{step.item.name}` is not on the server any longer",
+                    f"bring it again: `cinestream edit-site {step.site or 'NAME'} --source ...`",
+                )
+
+
+def blobs(step: Step) -> Iterator[str]:
+    """The uploads that *step* needs, by digest."""
+    if step.verb != PUT:
+        return
+    if isinstance(step.item, Release | Venv):
+        yield step.item.blob
+    elif isinstance(step.item, Archive) and not step.item.url:
+        yield step.item.sha256

@@ -1,0 +1,170 @@
+"""
+A site's source tree, packed so that the same tree always has the same digest.
+"""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import tarfile
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cinestream_ops.engine.shipped import folder
+from cinestream_ops.errors import OpsError
+from cinestream_ops.state.items import digest
+
+BUNDLED = "bundled"
+CLONE_TIMEOUT = 300  # seconds
+LEFT_OUT = {".git", ".hg", ".svn", ".venv", "venv", "__pycache__", "node_modules", ".env"}
+SUFFIXES_LEFT_OUT = {".pyc", ".pyo", ".env"}
+
+
+class SourceError(OpsError):
+    """The owner's source cannot be used."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A release and its requirements by digest, what they are, and what the tree says of itself."""
+
+    release: str
+    requirements: str
+    uploads: Mapping[str, bytes | Path]
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read_source(
+    source: str, *, wsgi: str, requirements: Path | None = None, workdir: Path = Path()
+) -> Source:
+    """
+    The tree at *source*: `bundled`, a directory, or a git URL (cloned into *workdir*).
+
+    Raises `SourceError` when it is missing, unreadable, or has not the module of *wsgi*.
+    """
+    if source == BUNDLED:
+        root = folder("site_template") / "src"
+        return packed(root, (folder("site_template") / "requirements.txt").read_bytes())
+    root = cloned(source, workdir) if is_git(source) else local(source)
+    refuse_without(root, wsgi, source)
+    return packed(root, wanted(root, requirements))
+
+
+def packed(root: Path, requirements: bytes) -> Source:
+    tree = tar(root)
+    return Source(
+        release=digest(tree),
+        requirements=digest(requirements),
+        uploads={digest(tree): tree, digest(requirements): requirements},
+        defaults=defaults(root / "site.toml"),
+    )
+
+
+def defaults(manifest: Path) -> dict[str, Any]:
+    """The fields of a `Site` that the tree's own `site.toml` sets."""
+    if not manifest.exists():
+        return {}
+    told = tomllib.loads(manifest.read_text("utf-8"))
+    found = {
+        "memory": told.get("worker", {}).get("memory"),
+        "static": told.get("static", {}).get("directory"),
+        "refresh": told.get("refresh"),
+        "indexes": told.get("index"),
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def is_git(source: str) -> bool:
+    return "://" in source or source.startswith("git@") or source.endswith(".git")
+
+
+def local(source: str) -> Path:
+    root = Path(source).expanduser()
+    if not root.is_dir():
+        raise SourceError(f"`{source}` is not a directory", "name the folder that holds the site")
+    return root
+
+
+def cloned(url: str, workdir: Path) -> Path:
+    """A fresh, shallow clone, made on the owner's machine with the owner's own credentials."""
+    root = workdir / "source"
+    argv = ["git", "clone", "--quiet", "--depth", "1", "--", url, str(root)]
+    try:
+        done = subprocess.run(
+            argv, capture_output=True, text=True, timeout=CLONE_TIMEOUT, check=False
+        )
+    except FileNotFoundError:
+        raise SourceError("`git` is not installed on this machine") from None
+    except subprocess.TimeoutExpired:
+        raise SourceError(f"`{url}` was not cloned within {CLONE_TIMEOUT} s") from None
+    if done.returncode:
+        raise SourceError(f"`{url}` could not be cloned: {done.stderr.strip()}")
+    return root
+
+
+def refuse_without(root: Path, wsgi: str, source: str) -> None:
+    """Whether the object is there is known only to Python, on the server; a missing file is not."""
+    module = root.joinpath(*wsgi.partition(":")[0].split("."))
+    if not (module.with_suffix(".py").is_file() or (module / "__init__.py").is_file()):
+        raise SourceError(
+            f"`{source}` has no module `{wsgi.partition(':')[0]}`",
+            "`--wsgi package.module:app` names a module in the source and the object in it",
+        )
+
+
+def wanted(root: Path, requirements: Path | None) -> bytes:
+    """The site's own requirements, and after them those of the runner."""
+    path = requirements or root / "requirements.txt"
+    runner = (folder("requirements") / "runner.txt").read_bytes()
+    if requirements is None and not path.exists():
+        return runner
+    try:
+        own = path.read_bytes()
+    except OSError as error:
+        raise SourceError(f"`{path}` cannot be read: {error.strerror}") from None
+    # pip demands a hash for all or none; the runner's go when the owner wrote none.
+    if own.strip() and b"--hash=" not in own:
+        runner = b"".join(unhashed(runner))
+    return own.rstrip() + b"\n" + runner
+
+
+def unhashed(requirements: bytes) -> Iterator[bytes]:
+    for line in requirements.splitlines():
+        if b"==" in line:
+            yield line.rstrip(b" \\") + b"\n"
+
+
+def tar(root: Path) -> bytes:
+    """The tree below *root* as an uncompressed tar: sorted, dateless, ownerless."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for path in files(root):
+            try:
+                archive.addfile(*entry(path, root))
+            except OSError as error:
+                raise SourceError(f"`{path}` cannot be read: {error.strerror}") from None
+    return out.getvalue()
+
+
+def files(root: Path) -> Iterator[Path]:
+    for path in sorted(root.iterdir()):
+        if path.name in LEFT_OUT or path.suffix in SUFFIXES_LEFT_OUT:
+            continue
+        if path.is_dir() and not path.is_symlink():
+            yield from files(path)
+        elif path.is_file():
+            yield path
+
+
+def entry(path: Path, root: Path) -> tuple[tarfile.TarInfo, io.BytesIO]:
+    """A plain file: what a link inside the tree points to is stored in its place."""
+    if not path.resolve().is_relative_to(root.resolve()):
+        raise SourceError(f"`{path}` is a link that leads out of `{root}`")
+    content = path.read_bytes()
+    info = tarfile.TarInfo(path.relative_to(root).as_posix())
+    info.size = len(content)
+    info.mode = 0o755 if path.stat().st_mode & 0o100 else 0o644
+    return info, io.BytesIO(content)

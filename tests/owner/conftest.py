@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from cinestream_ops import lab
+from tests.owner.owner import Host, Owner
+
+SITES = Path(__file__).parent / "sites"
+CACHE = os.environ.get("CINESTREAM_CACHE") or str(Path.home() / ".cache/cinestream")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here):
+            item.add_marker(pytest.mark.lab)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A host with the bundled tenant on it, its owner, and the shell of its root."""
+
+    owner: Owner
+    host: Host
+
+
+@pytest.fixture(scope="session")
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> Owner:
+    """An owner who knows no server yet."""
+    return Owner(tmp_path_factory.mktemp("owner"), extra={"CINESTREAM_CACHE": CACHE})
+
+
+def set_up(stranger: Owner, name: str, suite: str) -> Iterator[Standing]:
+    lab.down(name)
+    stranger.types(f"lab up {name} --suite {suite}")
+    try:
+        owner = replace(stranger, server=name)
+        owner.types("setup --yes")
+        yield Standing(owner, Host(lab.find(name)))
+    finally:
+        lab.down(name)
+
+
+@pytest.fixture(scope="session", params=["bookworm", "trixie"])
+def bare(request: pytest.FixtureRequest, stranger: Owner) -> Iterator[Standing]:
+    """A server of each suite, set up and without sites."""
+    yield from set_up(stranger, f"own-{request.param}", request.param)
+
+
+@pytest.fixture(scope="session")
+def movies(bare: Standing) -> Standing:
+    """The host with the bundled tenant, on 24 workers."""
+    bare.owner.types("add-site movie_app --workers 24 --yes")
+    return bare
+
+
+@pytest.fixture(scope="session")
+def rough(stranger: Owner) -> Iterator[Standing]:
+    """A server for what goes wrong, with one small site."""
+    for standing in set_up(stranger, "own-rough", "bookworm"):
+        source = SITES / "bottle_site"
+        standing.owner.types(
+            f"add-site shop --source {source} --wsgi shop:application --workers 3 --yes"
+        )
+        yield standing
