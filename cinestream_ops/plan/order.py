@@ -100,7 +100,8 @@ def torn_down(steps: list[Step]) -> Iterator[Step]:
 
 
 def fence(steps: list[Step]) -> Iterator[Step]:
-    restarts = tuple(sorted(step.item.name for step in steps if step.verb == RESTART))
+    again = (RESTART, RELOAD)
+    restarts = tuple(sorted(step.item.name for step in steps if step.verb in again))
     if restarts or any(of_systemd(step) for step in steps):
         yield Step(PUT, Fence("systemd", restarts))
 
@@ -124,7 +125,7 @@ def probes(desired: Mapping[str, tuple[Item, ...]]) -> tuple[str, ...]:
         host
         for site, items in sorted(desired.items())
         if site
-        for host in (f"{site}.localhost", *domains(items))
+        for host in (paths.local_host(site), *domains(items))
     )
 
 

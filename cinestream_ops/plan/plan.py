@@ -9,7 +9,16 @@ from dataclasses import dataclass
 
 from cinestream_ops.plan import drift, order, removals, restarts
 from cinestream_ops.state.facts import Facts
-from cinestream_ops.state.items import Certificate, Check, Item, Release, Symlink, Venv
+from cinestream_ops.state.items import (
+    Absent,
+    Certificate,
+    Check,
+    Item,
+    Package,
+    Release,
+    Symlink,
+    Venv,
+)
 from cinestream_ops.state.steps import CHANGE, FOLLOW_UP, PREPARE, PUT, Step
 
 type_of_code = (Release, Venv, Symlink)
@@ -57,7 +66,7 @@ def plan(
     puts = [step for site, items in wanted.items() for step in missing(site, items, facts)]
     gone, forget = removals.removals(desired, facts, scope, purge)
     steps = [*puts, *gone]
-    steps += restarts.restarts(wanted, facts, steps, restart)
+    steps += restarts.restarts(desired, facts, steps, restart)
     return Plan(
         steps=order.ordered(steps, order.probes(desired)),
         forget=forget,
@@ -68,11 +77,15 @@ def plan(
 
 def missing(site: str, items: tuple[Item, ...], facts: Facts) -> Iterator[Step]:
     """A step for each item that is not as it should be, and the checks these make necessary."""
-    steps = [
-        Step(PUT, item, facts.items.get(item.key), phase(item), site)
+    unmet = [
+        item
         for item in items
         if not isinstance(item, Check) and not item.met_by(facts.items.get(item.key))
     ]
+    if any(isinstance(item, Package) for item in unmet):
+        # What must not be there may come with a package.
+        unmet += [item for item in items if isinstance(item, Absent) and item not in unmet]
+    steps = [Step(PUT, item, facts.items.get(item.key), phase(item), site) for item in unmet]
     yield from order.with_parents_first(steps)
     if any(isinstance(step.item, type_of_code) for step in steps):
         yield from (Step(PUT, item, site=site) for item in items if isinstance(item, Check))

@@ -4,7 +4,7 @@ Which running units must notice a change: those whose own inputs it touches, and
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, KeysView, Mapping
 
 from cinestream_ops.state.facts import Facts
 from cinestream_ops.state.items import Item, Unit
@@ -12,19 +12,30 @@ from cinestream_ops.state.steps import CHANGE, RELOAD, RESTART, Step
 
 
 def restarts(
-    wanted: Mapping[str, tuple[Item, ...]],
+    desired: Mapping[str, tuple[Item, ...]],
     facts: Facts,
     steps: Iterable[Step],
     restart: Collection[str],
 ) -> list[Step]:
-    """A restart or reload for each unit that runs and stays, and has a changed input."""
-    touched = {step.key for step in steps if step.phase == CHANGE}
+    """
+    A restart or reload for each unit that runs and stays, and has a changed input.
+
+    Also for units out of the plan's scope: the firewall is the server's, its rules are a site's.
+    Such a step is the site's, and is taken when the site's files are there.
+    """
+    touched = {step.key: step.site for step in steps if step.phase == CHANGE}
     return [
-        Step(verb, unit, facts.items.get(unit.key), site=site)
-        for site, items in wanted.items()
+        Step(verb, unit, facts.items.get(unit.key), site=last(unit, touched, site))
+        for site, items in desired.items()
         for unit in running(items, facts)
-        if (verb := verb_for(unit, touched, site in restart))
+        if (verb := verb_for(unit, touched.keys(), site in restart))
     ]
+
+
+def last(unit: Unit, touched: Mapping[str, str], site: str) -> str:
+    """The site whose files *unit* must wait for; those of the server come before any other."""
+    inputs = touched.keys() & {*unit.restart_on, *unit.reload_on}
+    return max((touched[key] for key in inputs), default=site)
 
 
 def running(items: Iterable[Item], facts: Facts) -> Iterator[Unit]:
@@ -35,7 +46,7 @@ def running(items: Iterable[Item], facts: Facts) -> Iterator[Unit]:
                 yield item
 
 
-def verb_for(unit: Unit, touched: set[str], asked: bool) -> str:
+def verb_for(unit: Unit, touched: KeysView[str], asked: bool) -> str:
     if (asked and unit.companions) or touched & set(unit.restart_on):
         return RESTART
     return RELOAD if touched & set(unit.reload_on) else ""

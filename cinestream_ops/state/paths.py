@@ -16,3 +16,8 @@ AGENT = f"{LIBRARY}/agent"
 RUNNER = f"{LIBRARY}/worker.py"
 TOOLS = f"{LIBRARY}/venv"
 MONGODB_ENV = f"{SPECS}/mongodb.env"
+
+
+def local_host(site: str) -> str:
+    """The name at which the server itself reaches *site*; RFC 952 knows no underscore."""
+    return f"{site.replace('_', '-')}.localhost"

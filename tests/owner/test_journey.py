@@ -33,10 +33,10 @@ def test_the_tenant_runs_on_24_ports_of_its_own(movies: Standing):
 
 
 def test_the_tenant_answers_through_nginx(movies: Standing):
-    status, page = movies.host.get("movie_app.localhost")
+    status, page = movies.host.get("movie-app.localhost")
 
     assert 200 == status
-    assert "Київ" in movies.host.get("movie_app.localhost", "/?lang=ua", "--location")[1]
+    assert "Київ" in movies.host.get("movie-app.localhost", "/?lang=ua", "--location")[1]
     assert "<title>" in page
 
 
@@ -105,7 +105,7 @@ class Visitors:
 
     SCRIPT = (
         "while [ ! -e /run/enough ]; do curl -s -o /dev/null -m 20 -w '%{http_code}\\n' "
-        "-H 'Host: movie_app.localhost' http://127.0.0.1/healthz http://127.0.0.1/; done"
+        "-H 'Host: movie-app.localhost' http://127.0.0.1/healthz http://127.0.0.1/; done"
     )
 
     def __init__(self, standing: Standing) -> None:
@@ -151,7 +151,7 @@ def env_file(standing: Standing) -> str:
 def test_sites_of_other_frameworks_stand_beside_the_tenant(guests: Standing):
     assert (200, "flask hello") == guests.host.get("blog.localhost")
     assert "bottle" in guests.host.get("shop.localhost")[1]
-    assert 200 == guests.host.get("movie_app.localhost")[0]
+    assert 200 == guests.host.get("movie-app.localhost")[0]
 
 
 def test_blocks_of_ports_never_overlap(guests: Standing):
@@ -294,4 +294,4 @@ def test_a_purged_site_leaves_nothing(secure: Standing):
 
     assert secure.host.tries("test", "-e", "/var/www/shop").returncode
     assert secure.host.tries("id", "shop").returncode
-    assert 200 == secure.host.get("movie_app.localhost", "/healthz")[0]
+    assert 200 == secure.host.get("movie-app.localhost", "/healthz")[0]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from cinestream_ops.plan import plan
 from cinestream_ops.plan.sentence import grouped
-from cinestream_ops.state.items import Directory, File, Package, Symlink
+from cinestream_ops.state.items import Absent, Directory, File, Package, Symlink, Unit
 from cinestream_ops.state.steps import CHANGE, CLEANUP, PREPARE
 from tests.plan import world
 from tests.plan.world import BARE, ENV, HOME, NGINX, TEMPLATE, changed_by_hand, played, site, told
@@ -160,6 +160,21 @@ def test_a_run_of_workers_is_one_sentence(standing):
     told_phases = grouped(plan({"": (), "blog": site(workers=24)}, standing))
 
     assert "start 22 workers `blog@8003` … `blog@8024`" in told_phases[0][1]
+
+
+def test_the_servers_firewall_hears_of_a_new_site():
+    wall = Unit("wall.service", reload_on=(f"file:{TEMPLATE}",))
+    had = played(plan({"": (wall,)}, BARE), BARE)
+
+    steps = told(plan({"": (wall,), "blog": site()}, had, only={"blog"}).steps)
+
+    assert at(steps, f"put file:{TEMPLATE}") < at(steps, "reload unit:wall.service")
+
+
+def test_what_a_package_may_bring_uninvited_is_removed_with_it():
+    steps = told(plan({"": (Package("nginx"), Absent("/etc/nginx/default"))}, BARE).steps)
+
+    assert "put absent:/etc/nginx/default" in steps
 
 
 names = st.text("abc", min_size=1, max_size=3)

@@ -1,0 +1,25 @@
+"""
+Commands that must succeed before a change goes live.
+
+What they say is told when they fail, without the secrets that they were given.
+"""
+
+from __future__ import annotations
+
+from cinestream_ops.agent import dotenv, env
+from cinestream_ops.agent.kit import Kit
+from cinestream_ops.agent.refused import Refused
+from cinestream_ops.state.items import Check
+from cinestream_ops.state.steps import Step
+
+PATIENCE = 120  # seconds
+
+
+def do(step: Step, kit: Kit) -> None:
+    item = step.item
+    assert isinstance(item, Check)
+    values = dotenv.parse(env.text(item.env_file)) if item.env_file else {}
+    try:
+        kit.run(item.argv, PATIENCE, user=item.user, cwd=item.cwd, env=values)
+    except Refused as error:
+        raise Refused(f"{item.what}: {error.why}", error.hint) from None

@@ -1,0 +1,94 @@
+"""
+Which module looks after which kind of item.
+
+A module is imported when the first of its kind is met: the start of an agent is waited for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from itertools import groupby
+from typing import Any, Dict, Iterable, Iterator, List, Sequence
+
+from cinestream_ops.agent.kit import Kit
+from cinestream_ops.state.items import Fact, Item
+from cinestream_ops.state.steps import Step
+
+MODULES = {
+    "file": "disk",
+    "directory": "disk",
+    "symlink": "disk",
+    "absent": "disk",
+    "tree": "disk",
+    "env": "env",
+    "unit": "units",
+    "daemon": "units",
+    "gate": "nginx",
+    "fence": "fences",
+    "check": "checks",
+    "user": "users",
+    "package": "packages",
+    "archive": "archives",
+    "release": "releases",
+    "venv": "venvs",
+    "mongo-admin": "mongodb",
+    "mongo-user": "mongodb",
+    "mongo-indexes": "mongodb",
+    "database": "mongodb",
+    "certificate": "certificates",
+}
+# Done, but never there to be looked at: there are no facts of theirs.
+UNSEEN = {"tree", "database", "check", "daemon", "gate", "fence"}
+# Nothing of these can be ours.
+PASSING = {"absent", *UNSEEN}
+# The verb of the way back: what is there becomes what was `before`.
+RESTORE = "restore"
+
+
+def module(item: Item) -> Any:
+    return import_module(f"cinestream_ops.agent.{MODULES[item.kind]}")
+
+
+def look(found: Iterable[Item]) -> Dict[str, Fact]:
+    """The facts of all items *found*, by key; each module is asked once."""
+    wanted = list(found)
+    facts: Dict[str, Fact] = dict.fromkeys(item.key for item in wanted)
+    seen = [item for item in wanted if item.kind not in UNSEEN]
+    by_module = sorted(seen, key=lambda item: MODULES[item.kind])
+    for _, group in groupby(by_module, key=lambda item: MODULES[item.kind]):
+        same = list(group)
+        facts.update(module(same[0]).look(same))
+    return facts
+
+
+def runs(steps: Iterable[Step]) -> Iterator[List[Step]]:
+    """Neighbours with the same verb and kind, to be done together if their module can."""
+    for _, group in groupby(steps, key=lambda step: (step.verb, step.item.kind)):
+        same = list(group)
+        yield from [same] if hasattr(module(same[0].item), "do_all") else [[step] for step in same]
+
+
+def do(run: Sequence[Step], kit: Kit) -> None:
+    works = module(run[0].item)
+    if hasattr(works, "do_all"):
+        works.do_all(run, kit)
+    else:
+        for step in run:
+            works.do(step, kit)
+
+
+def back(step: Step) -> List[Step]:
+    """The steps that undo *step*, from the state now; none for what only adds."""
+    works = module(step.item)
+    found: List[Step] = works.back(step) if hasattr(works, "back") else []
+    return found
+
+
+def keeps(item: Item) -> bool:
+    """Whether its module keeps what it replaces, until it is swept."""
+    return hasattr(module(item), "sweep")
+
+
+def sweep(step: Step) -> None:
+    if keeps(step.item):
+        module(step.item).sweep(step)

@@ -1,0 +1,86 @@
+"""
+One change at a time: a lock of the process that makes it, so that none outlives its holder.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator
+
+from cinestream_ops.agent.refused import Locked
+
+POLL, REMINDER = 0.2, 5.0  # seconds
+
+
+@contextmanager
+def held(
+    home: Path, holder: Dict[str, Any], wait: float, waiting: Callable[[str], None]
+) -> Iterator[None]:
+    """
+    The lock of *home*, for the block; `Locked` if somebody has it for *wait* seconds more.
+
+    *waiting* is told now and then whom we wait for; if that fails, the wait is over.
+    """
+    # Python's handles are closed in children, so nobody we start keeps the lock after us.
+    handle = os.open(home / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        take(handle, wait, waiting)
+        write(handle, holder)
+        yield
+    finally:
+        os.close(handle)
+
+
+def take(handle: int, wait: float, waiting: Callable[[str], None]) -> None:
+    end, reminder = time.monotonic() + wait, 0.0
+    while not taken(handle):
+        now = time.monotonic()
+        if now >= end:
+            raise Locked(sentence(handle), "wait with `--wait SECONDS`, or try again later")
+        if now >= reminder:
+            waiting(sentence(handle))
+            reminder = now + REMINDER
+        time.sleep(POLL)
+
+
+def taken(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def free(home: Path) -> bool:
+    """Whether nobody holds the lock of *home* just now."""
+    try:
+        handle = os.open(home / "lock", os.O_RDWR | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return True
+    try:
+        return taken(handle)
+    finally:
+        os.close(handle)
+
+
+def write(handle: int, holder: Dict[str, Any]) -> None:
+    try:
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, json.dumps(holder).encode(), 0)
+    except OSError:  # on a full disk the lock is still a lock, if one of nobody's
+        pass
+
+
+def sentence(handle: int) -> str:
+    """Who has it, and what for."""
+    try:
+        found = json.loads(os.pread(handle, 1 << 16, 0))
+        since = time.strftime("%H:%M:%S", time.gmtime(found["since"]))
+        return f"`{found['who']}` is doing `{found['doing']}` since {since} UTC"
+    except (ValueError, KeyError, TypeError):
+        return "somebody else is changing this server"

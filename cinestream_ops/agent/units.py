@@ -1,0 +1,166 @@
+"""
+Units of systemd: enabled and started together, restarted a few at a time.
+
+It may not leave one running that was stopped, nor call one started that is not.
+"""
+
+from __future__ import annotations
+
+from typing import Callable, Dict, List, Optional, Sequence
+
+from cinestream_ops.agent import systemd
+from cinestream_ops.agent.kinds import RESTORE
+from cinestream_ops.agent.kit import Kit
+from cinestream_ops.agent.refused import Refused
+from cinestream_ops.agent.systemd import Shown
+from cinestream_ops.state.items import Daemon, Fact, Item, Unit
+from cinestream_ops.state.steps import PUT, RELOAD, REMOVE, RESTART, Step
+
+# A unit without an [Install] section cannot be enabled, and need not be.
+ENABLED = {"enabled", "enabled-runtime", "static", "alias", "generated"}
+ACTIVE = {"active", "reloading", "refreshing"}
+
+
+def look(found: Sequence[Item]) -> Dict[str, Fact]:
+    known = states([item.name for item in found])
+    return {item.key: known.get(item.name) for item in found}
+
+
+def states(units: Sequence[str]) -> Dict[str, Dict[str, bool]]:
+    """The fact of each of *units* that there is."""
+    facts = {unit: fact(shown) for unit, shown in systemd.show(units).items()}
+    return {unit: found for unit, found in facts.items() if found}
+
+
+def fact(shown: Shown) -> Optional[Dict[str, bool]]:
+    if shown["LoadState"] == "not-found":
+        return None
+    return {
+        "enabled": shown["UnitFileState"] in ENABLED,
+        "active": shown["ActiveState"] in ACTIVE,
+    }
+
+
+def back(step: Step) -> List[Step]:
+    """A restart has no way back of its own: a fence before the files has it restarted again."""
+    if step.verb not in {PUT, REMOVE} or not isinstance(step.item, Unit):
+        return []
+    return [Step(RESTORE, step.item, look([step.item])[step.key], step.phase, step.site)]
+
+
+def do(step: Step, kit: Kit) -> None:
+    do_all([step], kit)
+
+
+def do_all(steps: Sequence[Step], kit: Kit) -> None:
+    """*steps* of one verb."""
+    if isinstance(steps[0].item, Daemon):
+        systemd.reload(kit)
+    else:
+        VERBS[steps[0].verb](steps, kit)
+
+
+def start(steps: Sequence[Step], kit: Kit) -> None:
+    units = [step.item.name for step in steps]
+    systemd.tell(kit, "enable", units)
+    systemd.reset(kit, units)
+    kit.progress(steps[0].key, f"starting {named(units)}", 0, len(units))
+    run_up(kit, "start", units)
+    kit.progress(steps[0].key, f"started {named(units)}", len(units), len(units))
+
+
+def restart(steps: Sequence[Step], kit: Kit) -> None:
+    rolling(kit, "restart", [step.item.name for step in steps])
+
+
+def reload(steps: Sequence[Step], kit: Kit) -> None:
+    run_up(kit, "reload-or-restart", [step.item.name for step in steps])
+
+
+def rolling(kit: Kit, verb: str, units: Sequence[str]) -> None:
+    """Most of the workers of a site serve at any moment; told of after each batch."""
+    done = 0
+    for batch in systemd.batches(units):
+        systemd.reset(kit, batch)
+        run_up(kit, verb, batch)
+        done += len(batch)
+        kit.progress(f"unit:{batch[-1]}", f"restarted {named(batch)}", done, len(units))
+
+
+def run_up(kit: Kit, verb: str, units: Sequence[str]) -> None:
+    """Have *units* running; `Refused` with the last words of one that does not run."""
+    why = ""
+    try:
+        systemd.tell(kit, verb, units)
+    except Refused as error:
+        why = error.why
+    if kit.booting:
+        return
+    shown = systemd.show(units)
+    failed = [unit for unit in units if shown[unit]["ActiveState"] not in ACTIVE]
+    if failed:
+        said = systemd.last_words(kit, failed[0]) or why
+        raise Refused(f"{named(failed)} did not start:\n{said}", f"see `journalctl -u {failed[0]}`")
+    if why:
+        raise Refused(why)
+
+
+def stop(steps: Sequence[Step], kit: Kit) -> None:
+    """Once nginx sends nobody there any more; sockets go too, or they would start it again."""
+    from cinestream_ops.agent import nginx
+
+    nginx.drain(kit)
+    put_down(steps, kit)
+
+
+def put_down(steps: Sequence[Step], kit: Kit) -> None:
+    units = [unit for step in steps for unit in all_units(step.item)]
+    there = list(states(units))
+    systemd.tell(kit, "stop", there)
+    systemd.tell(kit, "disable", there)
+    systemd.reset(kit, there)
+    shown = {} if kit.booting else systemd.show(there)
+    alive = [unit for unit in shown if shown[unit]["ActiveState"] not in {"inactive", "failed"}]
+    if alive:
+        raise Refused(f"{named(alive)} did not stop", f"see `systemctl status {alive[0]}`")
+
+
+def all_units(item: Item) -> List[str]:
+    assert isinstance(item, Unit)
+    return [item.unit, *item.companions]
+
+
+def restore(steps: Sequence[Step], kit: Kit) -> None:
+    """Each as it was `before`: those that ran run again, those that did not are put down."""
+    strangers = [step for step in steps if not any((step.before or {}).values())]
+    put_down(strangers, kit)
+    was = {step.item.name: step.before or {} for step in steps if step not in strangers}
+    now = states(list(was))
+    for verb, state, wanted in WISHES:
+        units = [
+            unit
+            for unit, before in was.items()
+            if before.get(state) is wanted and now.get(unit, {}).get(state) is not wanted
+        ]
+        systemd.tell(kit, verb, units)
+
+
+WISHES = (
+    ("enable", "enabled", True),
+    ("disable", "enabled", False),
+    ("start", "active", True),
+    ("stop", "active", False),
+)
+VERBS: Dict[str, Callable[[Sequence[Step], Kit], None]] = {
+    PUT: start,
+    RESTART: restart,
+    RELOAD: reload,
+    REMOVE: stop,
+    RESTORE: restore,
+}
+
+
+def named(units: Sequence[str]) -> str:
+    """A few of *units*, and how many more there are."""
+    few = ", ".join(f"`{unit}`" for unit in units[:3])
+    return few if len(units) <= 3 else f"{few} and {len(units) - 3} more"

@@ -1,0 +1,119 @@
+"""
+The controller's half of a conversation with one agent.
+
+It knows nothing of what the orders mean, nor of how the two streams were opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from cinestream_ops.channel import bundle
+from cinestream_ops.channel.local import local
+from cinestream_ops.channel.target import Target
+from cinestream_ops.errors import Drifted, Locked, Refused, Unreachable
+from cinestream_ops.state import frames
+
+CHUNK = 256 * 1024
+REFUSALS: dict[str, type[Refused]] = {"refused": Refused, "drifted": Drifted, "locked": Locked}
+# After these the agent still has something to say to the same order.
+UNFINISHED = {"waiting", "step", "progress", "ready", "outcome", "line"}
+
+Event = dict[str, Any]
+Blob = bytes | Path
+
+
+class AgentBug(Exception):
+    """The agent met what it did not expect."""
+
+
+class Conversation:
+    """One agent, wherever its streams come from; the first thing it is sent is itself."""
+
+    def __init__(self, outbox: BinaryIO, inbox: BinaryIO, target: Target | None = None) -> None:
+        self._outbox, self._inbox = outbox, inbox
+        self.target = target
+        self._taught = False
+        with self._reachable():
+            frames.send(outbox, bundle.first())
+
+    def send(self, order: Mapping[str, Any]) -> None:
+        with self._reachable():
+            if order["do"] != "look" and not self._taught:
+                self._taught = True
+                frames.send_message(self._outbox, do="learn")
+                frames.send(self._outbox, bundle.rest())
+            frames.send_message(self._outbox, **order)
+
+    def ask(self, order: Mapping[str, Any]) -> Event:
+        """The one answer to *order*; raises `Refused`, or what it is a kind of."""
+        self.send(order)
+        answer = self._hear()
+        if answer["event"] == "refused":
+            raise REFUSALS[answer["kind"]](answer["why"], answer["hint"])
+        return answer
+
+    def events(self, order: Mapping[str, Any], blobs: Mapping[str, Blob] = {}) -> Iterator[Event]:
+        """
+        All that the agent tells about *order*, with `refused` or its last word at the end.
+
+        After `ready` it waits for a commit before there is more.
+        """
+        sizes = [[name, size(blob)] for name, blob in blobs.items()]
+        self.send({**order, "blobs": sizes} if sizes else order)
+        with self._reachable():
+            for blob in blobs.values():
+                for chunk in chunks(blob):
+                    frames.send(self._outbox, chunk)
+        event = self._hear()
+        while event["event"] in UNFINISHED:
+            yield event
+            event = self._hear()
+        yield event
+
+    def _hear(self) -> Event:
+        with self._reachable():
+            event = frames.receive_message(self._inbox)
+        if event["event"] == "bug":
+            raise AgentBug(event["trace"])
+        return event
+
+    @contextmanager
+    def _reachable(self) -> Iterator[None]:
+        try:
+            yield
+        except (EOFError, OSError) as error:
+            raise Unreachable(
+                f"the agent on the server is gone: {error}",
+                "run the command again: what was left unfinished is undone first",
+            ) from error
+
+
+def size(blob: Blob) -> int:
+    return blob.stat().st_size if isinstance(blob, Path) else len(blob)
+
+
+def chunks(blob: Blob) -> Iterator[bytes]:
+    if isinstance(blob, bytes):
+        yield from (blob[start : start + CHUNK] for start in range(0, len(blob), CHUNK))
+        return
+    with blob.open("rb") as file:
+        yield from iter(lambda: file.read(CHUNK), b"")
+
+
+@contextmanager
+def converse(
+    target: Target, ask_host_key: Callable[[Any], bool], **options: Any
+) -> Iterator[Conversation]:
+    """A conversation with *target*: this machine if it has no host, else by SSH."""
+    with ExitStack() as stack:
+        if target.host:
+            from cinestream_ops.channel.ssh import ssh
+
+            streams = stack.enter_context(ssh(target, ask_host_key, **options))
+        else:
+            streams = stack.enter_context(local())
+        yield Conversation(*streams, target)

@@ -1,0 +1,73 @@
+"""
+One change as the owner sees it: the plan, the question, the work, the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from cinestream_ops import engine
+from cinestream_ops.cli import aftermath, confirm, plans, progress, show
+from cinestream_ops.cli.options import Changing
+from cinestream_ops.cli.session import Session
+from cinestream_ops.engine import Carried, Outcome
+from cinestream_ops.plan import Plan
+from cinestream_ops.spec.house import House
+
+
+def make(
+    session: Session,
+    wanted: House,
+    asked: Changing,
+    *,
+    doing: str,
+    only: Collection[str] | None,
+    carried: Carried | None = None,
+    purge: Collection[str] = (),
+    restart: Collection[str] = (),
+) -> Plan:
+    """Show the way from what is there to *wanted*; go it, unless the owner says otherwise."""
+    carried = carried or Carried()
+    plan = engine.plan(
+        session.conversation,
+        session.found,
+        wanted,
+        only=only,
+        carried=carried,
+        purge=purge,
+        restart=restart,
+    )
+    diffs = engine.diffs(session.conversation, plan) if asked.diff else {}
+    plans.tell(plan, diffs, asked)
+    came = None
+    if is_wanted(plan, asked):
+        outcome = apply(session, plan, carried, doing, asked.wait)
+        came = aftermath.of(session.conversation, outcome)
+        show.say(f"Done: {doing}")
+        aftermath.tell(came)
+    if asked.as_json:
+        told = {"doing": doing, "changed": came is not None, "follow_ups": aftermath.data(came)}
+        show.data({**told, **plans.data(plan, diffs)})
+    return plan
+
+
+def is_wanted(plan: Plan, asked: Changing) -> bool:
+    """Whether *plan* is to be made true: asked at a terminal, where the options do not tell."""
+    if not plan or asked.plan_only:
+        return False
+    agreed = asked.yes or confirm.change()
+    if not agreed:
+        show.say("Nothing was changed")
+    return agreed
+
+
+def apply(session: Session, plan: Plan, carried: Carried, doing: str, wait: float) -> Outcome:
+    with progress.telling() as told:
+        return engine.apply(
+            session.conversation,
+            plan,
+            carried=carried,
+            doing=doing,
+            wait=wait,
+            report=progress.of_steps(told),
+        )

@@ -1,0 +1,19 @@
+"""
+`cinestream logs`.
+"""
+
+from __future__ import annotations
+
+import json
+
+from cinestream_ops import engine
+from cinestream_ops.cli import session, show
+from cinestream_ops.cli.options import Follow, Lines, Reading, SiteName
+
+
+def logs(name: SiteName, asked: Reading, follow: Follow = False, lines: Lines = 50) -> None:
+    """Show the logs of a site's workers."""
+    with session.opened(asked) as host:
+        units = [*host.site(name).units, f"{name}-refresh.service"]
+        for text in engine.logs(host.conversation, units, follow=follow, lines=lines):
+            show.line(json.dumps({"line": text}, ensure_ascii=False) if asked.as_json else text)

@@ -1,0 +1,290 @@
+"""
+Every option there is, with its help: what commands write in their signatures.
+
+Nothing here is slow to import, and nothing here decides.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+from typer import Argument, BadParameter, Option
+
+# What an option that may be repeated is, when it is not given.
+NONE: list[str] = []
+
+
+def known_servers(incomplete: str) -> list[str]:
+    """The names of servers that start with *incomplete*; for the shell's completion."""
+    from cinestream_ops.channel import inventory
+
+    return [name for name in inventory.load(os.environ).servers if name.startswith(incomplete)]
+
+
+def whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise BadParameter(f"`{text}` is not a whole number") from None
+
+
+def seconds(text: str) -> float:
+    """A time that ends; `nan` and `inf` do not."""
+    try:
+        given = float(text)
+    except ValueError:
+        given = -1
+    if not 0 <= given < 10**9:
+        raise BadParameter(f"`{text}` is not a number of seconds")
+    return given
+
+
+def lines_back(text: str) -> int:
+    if (count := whole(text)) < 0:
+        raise BadParameter(f"`{text}` is less than 0")
+    return count
+
+
+class Balance(StrEnum):
+    IP_HASH = "ip-hash"
+    COOKIE = "cookie"
+    LEAST_CONN = "least-conn"
+
+
+class Mode(StrEnum):
+    ARCHIVE = "archive"
+    EXTERNAL = "external"
+    NONE = "none"
+
+
+class Suite(StrEnum):
+    BOOKWORM = "bookworm"
+    TRIXIE = "trixie"
+
+
+# Of every command
+Server: TypeAlias = Annotated[
+    str,
+    Option(
+        "--server",
+        metavar="NAME|[USER@]HOST",
+        show_default=False,
+        help="The server; else $CINESTREAM_SERVER, the one in use, or this machine.",
+        autocompletion=known_servers,
+    ),
+]
+AsJson: TypeAlias = Annotated[bool, Option("--json", help="Write JSON to stdout.")]
+Wait: TypeAlias = Annotated[
+    float,
+    Option(
+        "--wait",
+        parser=seconds,
+        metavar="SECONDS",
+        show_default=False,
+        help="Wait so long for another administrator, apt or cloud-init.",
+    ),
+]
+
+# Of every command that changes a server
+Yes: TypeAlias = Annotated[bool, Option("--yes", "-y", help="Make the change without asking.")]
+PlanOnly: TypeAlias = Annotated[bool, Option("--plan", help="Show the plan, and stop there.")]
+Diff: TypeAlias = Annotated[bool, Option("--diff", help="Show how each file would change.")]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The options of a command that only reads."""
+
+    server: Server = ""
+    as_json: AsJson = False
+    wait: Wait = 0
+
+
+@dataclass(frozen=True)
+class Changing(Reading):
+    """The options of a command that changes a server."""
+
+    yes: Yes = False
+    plan_only: PlanOnly = False
+    diff: Diff = False
+
+
+# Names
+SiteName: TypeAlias = Annotated[str, Argument(metavar="NAME", help="The site.")]
+SiteNames: TypeAlias = Annotated[
+    list[str], Argument(metavar="NAME", help="Sites; all of them when none is named.")
+]
+Domain: TypeAlias = Annotated[str, Argument(metavar="DOMAIN", help="The domain.")]
+MaybeDomains: TypeAlias = Annotated[
+    list[str], Argument(metavar="DOMAIN", help="Domains; all of them when none is named.")
+]
+MaybeSite: TypeAlias = Annotated[str, Argument(metavar="NAME", help="One site alone.")]
+
+# Of a site
+Workers: TypeAlias = Annotated[
+    int | None,
+    Option("--workers", parser=whole, metavar="N", help="How many processes serve the site."),
+]
+Port: TypeAlias = Annotated[
+    int | None,
+    Option("--port", parser=whole, metavar="N", help="The first port of the site's block."),
+]
+Source: TypeAlias = Annotated[
+    str | None,
+    Option("--source", metavar="DIR|URL", help="The site's code: a directory or a git URL."),
+]
+Wsgi: TypeAlias = Annotated[
+    str | None,
+    Option("--wsgi", metavar="MODULE:APP", help="The WSGI application, `package.module:app`."),
+]
+Requirements: TypeAlias = Annotated[
+    Path | None,
+    Option("--requirements", metavar="FILE", help="The packages that the site needs, pinned."),
+]
+BalanceBy: TypeAlias = Annotated[
+    Balance | None, Option("--balance", help="How visitors are spread over workers.")
+]
+Memory: TypeAlias = Annotated[
+    int | None,
+    Option("--memory", parser=whole, metavar="MIB", help="The memory of one worker, in MiB."),
+]
+Domains: TypeAlias = Annotated[
+    list[str], Option("--domain", metavar="DOMAIN", help="A domain of the site; repeatable.")
+]
+EnvFile: TypeAlias = Annotated[
+    Path | None,
+    Option("--env-file", metavar="FILE", help="Its keys become secrets of the site."),
+]
+NoDatabase: TypeAlias = Annotated[bool, Option("--no-database", help="The site needs no MongoDB.")]
+Purge: TypeAlias = Annotated[
+    bool, Option("--purge", help="Delete the site's files, user and database as well.")
+]
+
+
+@dataclass(frozen=True)
+class SiteOptions:
+    """What `add-site` and `edit-site` ask of a site; None where the owner named nothing."""
+
+    workers: Workers = None
+    balance: BalanceBy = None
+    memory: Memory = None
+    source: Source = None
+    wsgi: Wsgi = None
+    requirements: Requirements = None
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """The named ones that are keys of a spec as they stand."""
+        balance = self.balance and self.balance.value
+        told = {"workers": self.workers, "balance": balance, "memory": self.memory}
+        return {name: value for name, value in told.items() if value is not None}
+
+    @property
+    def brings_code(self) -> bool:
+        return any(each is not None for each in (self.source, self.wsgi, self.requirements))
+
+
+# Of a domain
+Www: TypeAlias = Annotated[bool, Option("--www", help="Serve `www.DOMAIN` too.")]
+Staging: TypeAlias = Annotated[
+    bool, Option("--staging", help="Ask the authority's staging directory; for trials.")
+]
+AcmeDirectory: TypeAlias = Annotated[
+    str | None, Option("--acme-directory", metavar="URL", help="Another ACME authority.")
+]
+
+# Of an environment
+Settings: TypeAlias = Annotated[
+    list[str],
+    Argument(metavar="KEY=VALUE", help="What to set; `-` reads the secret from stdin."),
+]
+Keys: TypeAlias = Annotated[list[str], Argument(metavar="KEY", help="What to unset.")]
+SecretKeys: TypeAlias = Annotated[
+    list[str],
+    Option("--secret", metavar="KEY", help="A secret: its value is asked for, and never shown."),
+]
+FromFile: TypeAlias = Annotated[
+    Path | None,
+    Option("--from-file", metavar="FILE", help="Read the secret's value from a file."),
+]
+
+# Of looking
+Follow: TypeAlias = Annotated[bool, Option("--follow", "-f", help="Go on as lines are written.")]
+Lines: TypeAlias = Annotated[
+    int, Option("--lines", "-n", parser=lines_back, metavar="N", help="How many lines back.")
+]
+Watch: TypeAlias = Annotated[bool, Option("--watch", help="Look again every two seconds.")]
+ExitCode: TypeAlias = Annotated[
+    bool, Option("--exit-code", help="Exit with 4 when changes are pending.")
+]
+FromSpec: TypeAlias = Annotated[
+    Path | None,
+    Option("--file", "-f", metavar="FILE", help="Specs to add or replace; `-` is stdin."),
+]
+
+# Of setup
+ServerName: TypeAlias = Annotated[
+    str, Argument(metavar="SERVER", help="The server, instead of --server.")
+]
+Email: TypeAlias = Annotated[
+    str | None, Option("--email", metavar="ADDRESS", help="Where the ACME authority may write to.")
+]
+MongoMode: TypeAlias = Annotated[
+    Mode | None, Option("--mongodb", help="Where MongoDB comes from.", show_choices=True)
+]
+MongoArchive: TypeAlias = Annotated[
+    str | None,
+    Option("--mongodb-archive", metavar="PATH|URL", help="MongoDB's official archive (.tgz)."),
+]
+MongoDigest: TypeAlias = Annotated[
+    str | None, Option("--mongodb-sha256", metavar="HEX", help="The archive's SHA-256.")
+]
+MongoUri: TypeAlias = Annotated[
+    Path | None,
+    Option("--mongo-uri-file", metavar="FILE", help="An administrator's URI, for `external`."),
+]
+NoUpgrades: TypeAlias = Annotated[
+    bool,
+    Option("--no-unattended-upgrades", help="Leave security upgrades to the owner."),
+]
+
+
+@dataclass(frozen=True)
+class SetupOptions:
+    """What `setup` asks of a server; None where the owner named nothing."""
+
+    email: Email = None
+    acme_directory: AcmeDirectory = None
+    mongodb: MongoMode = None
+    mongodb_archive: MongoArchive = None
+    mongodb_sha256: MongoDigest = None
+    mongo_uri_file: MongoUri = None
+    no_unattended_upgrades: NoUpgrades = False
+
+
+# Of the owner's servers and labs
+NewServer: TypeAlias = Annotated[str, Argument(metavar="NAME", help="What to call the server.")]
+Address: TypeAlias = Annotated[
+    str, Argument(metavar="[USER@]HOST[:PORT]", help="Where it is; `local` is this machine.")
+]
+IdentityFile: TypeAlias = Annotated[
+    Path | None, Option("--identity-file", metavar="FILE", help="The private key to log in with.")
+]
+Fingerprint: TypeAlias = Annotated[
+    str,
+    Option(
+        "--fingerprint",
+        metavar="SHA256:…",
+        show_default=False,
+        help="The host key to accept without asking.",
+    ),
+]
+LabName: TypeAlias = Annotated[str, Argument(metavar="NAME", help="The lab.")]
+LabNames: TypeAlias = Annotated[list[str], Argument(metavar="NAME", help="The labs.")]
+LabSuite: TypeAlias = Annotated[Suite, Option("--suite", help="Which Debian it runs.")]
+Everything: TypeAlias = Annotated[bool, Option("--all", help="All of them.")]
+Words: TypeAlias = Annotated[list[str], Argument(metavar="COMMAND", help="A command to run there.")]

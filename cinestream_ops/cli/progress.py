@@ -1,0 +1,110 @@
+"""
+How far a long work is: a bar on a terminal, now and then a line elsewhere.
+
+Work that is done within a second shows nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeAlias
+
+from cinestream_ops.cli import show
+
+PATIENCE = 1.0  # seconds
+
+# What is being done, how much of it is done, how much there is in all.
+Told: TypeAlias = Callable[[str, int, int], None]
+
+
+@contextmanager
+def telling(*, quiet: bool = False) -> Iterator[Told]:
+    """A function that takes news of a work, and shows them in the way that suits stderr."""
+    if quiet:
+        yield lambda *_: None
+    elif sys.stderr.isatty():
+        with bar() as told:
+            yield told
+    else:
+        yield lines()
+
+
+def lines(clock: Callable[[], float] = time.monotonic) -> Told:
+    """At most one line a second, so that a log of two hundred steps stays a page."""
+    due = clock() + PATIENCE
+
+    def told(what: str, done: int, total: int) -> None:
+        nonlocal due
+        if clock() >= due:
+            due = clock() + PATIENCE
+            show.say(f"{counted(done, total)}{what}")
+
+    return told
+
+
+def counted(done: int, total: int) -> str:
+    return f"[{done}/{total}] " if total else ""
+
+
+@contextmanager
+def bar(clock: Callable[[], float] = time.monotonic) -> Iterator[Told]:
+    """A bar that appears once the work has taken a second."""
+    begun = clock()
+    drawn: Any = None
+    task: Any = None
+
+    def told(what: str, done: int, total: int) -> None:
+        nonlocal drawn, task
+        if drawn is None and clock() - begun >= PATIENCE:
+            drawn = started()
+            task = drawn.add_task("", total=None)
+        if drawn is not None:
+            drawn.update(task, description=what, completed=done, total=total or None)
+
+    try:
+        yield told
+    finally:
+        if drawn is not None:
+            drawn.stop()
+
+
+def started() -> Any:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TextColumn("{task.description}", markup=False),
+    )
+    progress = Progress(*columns, console=Console(stderr=True), transient=True)
+    progress.start()
+    return progress
+
+
+def of_steps(told: Told) -> Callable[[dict[str, Any]], None]:
+    """What takes the events of an apply, and passes them on as news of a work."""
+    now = (0, 0)
+
+    def report(event: dict[str, Any]) -> None:
+        nonlocal now
+        kind = event.get("event")
+        if kind == "step":
+            # Steps count from one, and the one that begins is not done.
+            now = (event["n"] - (event["state"] == "begin"), event["of"])
+            told(f"{event['verb']} {event['key'].partition(':')[2]}", *now)
+        elif kind == "progress":
+            told(detail(event), *now)
+        elif kind == "waiting":
+            show.say(f"Waiting for {event['for']}")
+
+    return report
+
+
+def detail(event: dict[str, Any]) -> str:
+    done, total = event.get("done") or 0, event.get("total") or 0
+    share = f" ({100 * done // total}%)" if total else ""
+    return f"{event.get('text', '')}{share}"

@@ -1,0 +1,91 @@
+"""
+What `plan` and `apply` aim at: the server's own specs, or those with the owner's file over them.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Collection, Mapping
+from contextlib import chdir
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cinestream_ops.cli import code, files
+from cinestream_ops.cli.session import Session
+from cinestream_ops.engine import Carried
+from cinestream_ops.spec import house as houses
+from cinestream_ops.spec import toml
+from cinestream_ops.spec.house import House
+from cinestream_ops.spec.site import BUNDLED
+
+Tables = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A house, what it needs to be brought, and the sites that the owner's file named."""
+
+    house: House
+    carried: Carried = field(default_factory=Carried)
+    named: frozenset[str] | None = None
+
+
+def wanted(host: Session, file: Path | None) -> Wanted:
+    if file is None:
+        return Wanted(host.house)
+    text = files.text(file)
+    try:
+        told = tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        toml.parse_file(text, str(file))  # It says so with the line.
+        raise
+    folder = file.expanduser().parent if file != files.STDIN else Path()
+    # Paths in a file are meant as seen from where it stands.
+    with chdir(folder):
+        return over(host, told)
+
+
+def over(host: Session, told: Mapping[str, Any]) -> Wanted:
+    """The server's specs with *told* over them; raises `BadSpec` with all faults."""
+    tables = told.get("sites")
+    uploads: dict[str, bytes | Path] = {}
+    filled: dict[str, Any] = dict(told)
+    if isinstance(tables, dict):
+        filled["sites"] = {
+            name: completed(host, name, table, uploads) for name, table in tables.items()
+        }
+    found = toml.parse_file(toml.dump(filled))
+    sites = dict(sorted({**host.house.sites, **found.sites}.items()))
+    both = houses.sound(House(found.server or host.house.server, sites))
+    named = frozenset({*found.sites, *([""] if found.server else [])})
+    return Wanted(both, Carried(uploads=uploads), named)
+
+
+def completed(host: Session, name: str, table: Any, uploads: dict[str, bytes | Path]) -> Any:
+    """*table* with the port it has or may have, and the digests of its source."""
+    if not isinstance(table, dict):
+        return table
+    there = host.house.sites.get(name)
+    known = {"port": there.port, "reserve": there.reserve} if there else {}
+    brought = code.Code()
+    if "release" not in table:
+        brought = source(table)
+        uploads.update(brought.uploads)
+    return {**brought.keys, **known, **table}
+
+
+def source(table: Mapping[str, Any]) -> code.Code:
+    """The code that *table* names; nothing where it names it badly: the spec will say how."""
+    named, wsgi = table.get("source", BUNDLED), table.get("wsgi", "")
+    sound = isinstance(named, str) and isinstance(wsgi, str)
+    if not sound or (named == BUNDLED) == bool(wsgi):
+        return code.Code()
+    return code.read(named, wsgi, None)
+
+
+def scope(host: Session, names: Collection[str], aim: Wanted) -> Collection[str] | None:
+    """The sites to touch: those that are named, those of the file, or None for everything."""
+    if names:
+        return {name if name in aim.house.sites else host.site(name).name for name in names}
+    return aim.named

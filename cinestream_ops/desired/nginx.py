@@ -1,0 +1,81 @@
+"""
+What nginx is told: once for the server, and once for each site.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cinestream_ops.desired import places
+from cinestream_ops.desired.features import Features
+from cinestream_ops.desired.scene import Scene
+from cinestream_ops.desired.texts import file
+from cinestream_ops.spec.site import Site
+from cinestream_ops.state import paths
+from cinestream_ops.state.items import Absent, Directory, Item, Symlink, Unit
+
+# 64 KiB of shared memory hold more than so many workers.
+WORKERS_A_ZONE = 64
+
+
+@dataclass(frozen=True)
+class Shared:
+    webroot: str
+
+
+@dataclass(frozen=True)
+class SiteConf:
+    """What the file of a site is made of; *zone* in KiB."""
+
+    site: str
+    local_host: str
+    ports: range
+    balance: str
+    zone: int
+    static: str
+    greets: bool
+
+
+def of_server(scene: Scene) -> Iterator[Item]:
+    shared = Shared(paths.WEBROOT)
+    yield Directory(places.nginx("cinestream"))
+    for name in ("acme.inc", "proxy.inc", "tls.inc"):
+        yield file(places.nginx(f"cinestream/{name}"), f"nginx/{name}", shared)
+    yield file(places.nginx("conf.d/cinestream.conf"), "nginx/cinestream.conf", scene.nginx)
+    yield Absent(places.nginx("sites-enabled/default"))
+    yield Unit("nginx.service")
+
+
+def of_site(site: Site, scene: Scene) -> Iterator[Item]:
+    available = places.nginx(f"sites-available/{site.name}.conf")
+    yield Directory(places.domains(site))
+    yield file(available, "nginx/site.conf", site_conf(site, scene.nginx))
+    yield Symlink(places.nginx(f"sites-enabled/{site.name}.conf"), available)
+
+
+def site_conf(site: Site, nginx: Features) -> SiteConf:
+    return SiteConf(
+        site=site.name,
+        local_host=paths.local_host(site.name),
+        ports=site.ports,
+        balance=balance(site, nginx),
+        zone=64 * -(-site.workers // WORKERS_A_ZONE),
+        static=static(site),
+        greets=greets(site, nginx),
+    )
+
+
+def balance(site: Site, nginx: Features) -> str:
+    if site.balance == "cookie":
+        return "sticky" if nginx.sticky else "hash"
+    return site.balance
+
+
+def greets(site: Site, nginx: Features) -> bool:
+    """Whether we hand out the cookie, because this nginx cannot by itself."""
+    return balance(site, nginx) == "hash"
+
+
+def static(site: Site) -> str:
+    return f"{places.home(site)}/static" if site.static else ""

@@ -1,0 +1,94 @@
+"""
+One site: its user, its folders, its code, its environment, and everything made of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cinestream_ops.desired import domains, firewall, mongodb, nginx, places, specs, units
+from cinestream_ops.desired.scene import Scene
+from cinestream_ops.spec.site import Site
+from cinestream_ops.state import paths
+from cinestream_ops.state.items import (
+    Check,
+    Directory,
+    EnvFile,
+    Item,
+    Release,
+    Symlink,
+    User,
+    Venv,
+)
+
+
+def items(site: Site, scene: Scene) -> Iterator[Item]:
+    yield specs.site(site)
+    yield User(site.user, places.home(site))
+    yield from folders(site)
+    yield env(site, scene)
+    yield from code(site)
+    yield from mongodb.of_site(site, scene)
+    yield firewall.of_site(site)
+    yield from units.items(site, scene)
+    yield from nginx.of_site(site, scene)
+    yield from domains.items(site, scene)
+
+
+def folders(site: Site) -> Iterator[Item]:
+    home = places.home(site)
+    yield Directory(home, 0o750, site.user, "www-data")
+    yield Directory(f"{home}/venvs")
+    yield Directory(f"{home}/releases")
+    yield Directory(places.data(site), 0o700, site.user, site.user)
+
+
+def env(site: Site, scene: Scene) -> EnvFile:
+    """The `.env`: what anyone may see, what the server makes up itself, and what was brought."""
+    plain = {"SITE": str(site.name), **{str(name): str(text) for name, text in site.env.items()}}
+    made = {"SECRET_KEY": "token"}
+    if site.database and scene.has_databases:
+        plain["MONGODB_DATABASE"] = site.name
+        made["MONGODB_URI"] = f"mongodb-uri {site.name} {site.user}"
+    return EnvFile(
+        path=places.env(site),
+        owner=site.user,
+        group=site.user,
+        plain=tuple(sorted(plain.items())),
+        generated=tuple(made.items()),
+        secrets=tuple(sorted(site.secrets)),
+    )
+
+
+def code(site: Site) -> Iterator[Item]:
+    """What is deployed; a site that waits for its first deploy has none of it."""
+    home = places.home(site)
+    if site.release:
+        yield Release(places.release(site), site.release)
+        yield Symlink(f"{home}/src", places.release(site).removeprefix(f"{home}/"))
+    if site.requirements:
+        yield Venv(places.venv(site), site.requirements)
+        yield Symlink(f"{home}/venv", places.venv(site).removeprefix(f"{home}/"))
+    if site.static:
+        yield Symlink(f"{home}/static", f"src/{site.static}")
+    if deployed(site) and not site.bundled:
+        yield importable(site)
+
+
+def deployed(site: Site) -> bool:
+    return bool(site.release and site.requirements)
+
+
+def importable(site: Site) -> Check:
+    """Whether the new release runs in the new environment, before anything points to them."""
+    argv = (
+        f"{places.venv(site)}/bin/python", "-B", paths.RUNNER, "--check", "--wsgi", site.wsgi,
+        "--source", places.release(site), "--env-file", places.env(site),
+    )  # fmt: skip
+    return Check(
+        what=f"`{site.wsgi}` of `{site.name}` can be imported",
+        argv=argv,
+        user=site.user,
+        cwd=places.home(site),
+        env_file=places.env(site),
+    )

@@ -1,0 +1,108 @@
+"""
+The systemd units of one site: a worker and its socket for each port, a slice, a target, a timer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cinestream_ops.desired import places
+from cinestream_ops.desired.scene import Scene
+from cinestream_ops.desired.texts import file
+from cinestream_ops.spec.site import Site
+from cinestream_ops.state import paths
+from cinestream_ops.state.items import Item, Unit
+
+# MiB for what is no worker: the refresh, and an agent that it runs.
+HEADROOM = 512
+TASKS_A_WORKER, TASKS_BESIDE = 64, 256
+
+
+@dataclass(frozen=True)
+class Units:
+    """What the unit files of a site are made of; memory in MiB."""
+
+    site: str
+    home: str
+    library: str
+    slice: str
+    wsgi: str
+    own: bool
+    loopback: bool
+    memory: int
+    tasks: int
+    program: str
+    calendar: str
+
+
+def items(site: Site, scene: Scene) -> Iterator[Item]:
+    context = units(site, scene)
+    files = [file(places.unit(f"{site.name}{end}"), f"systemd/site{end}", context) for end in ENDS]
+    yield file(places.unit(context.slice), "systemd/site.slice", context)
+    yield from files
+    if site.refresh:
+        for end in REFRESH:
+            yield file(places.unit(f"{site.name}{end}"), f"systemd/site{end}", context)
+    if site.release and site.requirements:
+        yield from running(site)
+
+
+ENDS = ("@.socket", "@.service", ".target")
+REFRESH = ("-refresh.service", "-refresh.timer")
+
+
+def running(site: Site) -> Iterator[Item]:
+    yield Unit(f"{site.name}.target")
+    inputs = worker_inputs(site)
+    for port in site.ports:
+        sockets = (f"{site.name}@{port}.socket",)
+        yield Unit(f"{site.name}@{port}.service", sockets, restart_on=inputs)
+    if site.refresh:
+        timer = places.unit(f"{site.name}-refresh.timer")
+        yield Unit(f"{site.name}-refresh.timer", restart_on=(f"file:{timer}",))
+
+
+def worker_inputs(site: Site) -> tuple[str, ...]:
+    """The keys of what a worker is made of: when one changes, it starts anew."""
+    home = places.home(site)
+    runner = () if site.bundled else (f"file:{paths.RUNNER}",)
+    return (
+        f"file:{places.unit(f'{site.name}@.service')}",
+        f"env:{places.env(site)}",
+        f"symlink:{home}/src",
+        f"symlink:{home}/venv",
+        *runner,
+    )
+
+
+def units(site: Site, scene: Scene) -> Units:
+    return Units(
+        site=site.name,
+        home=places.home(site),
+        library=paths.LIBRARY,
+        slice=slice_name(site),
+        wsgi=site.wsgi,
+        own=not site.bundled,
+        loopback=needs_loopback_alone(site, scene),
+        memory=site.workers * site.memory * 2 + HEADROOM,
+        tasks=site.workers * TASKS_A_WORKER + TASKS_BESIDE,
+        program=site.refresh.program if site.refresh else "",
+        calendar=site.refresh.calendar if site.refresh else "",
+    )
+
+
+def slice_name(site: Site) -> str:
+    # A dash in a slice's name makes it part of another slice: `a-b` would count against `a`.  No
+    # site has a dot in its name.
+    return f"cinestream-{site.name.replace('-', '.')}.slice"
+
+
+def needs_loopback_alone(site: Site, scene: Scene) -> bool:
+    """
+    Whether workers talk to nobody but nginx and the database on this server.
+
+    Ours do: what goes out to the internet is the refresh.  An owner's own application may call
+    whom it likes, and a database may live elsewhere.
+    """
+    return site.bundled and scene.server.mongodb.mode != "external"

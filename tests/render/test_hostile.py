@@ -1,0 +1,118 @@
+"""
+Hostile text in every field of a spec: it is refused, or what is rendered keeps its shape.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cinestream_ops import desired
+from cinestream_ops.agent import dotenv
+from cinestream_ops.errors import BadSpec
+from cinestream_ops.spec import toml
+from cinestream_ops.spec.house import House
+from cinestream_ops.state.facts import Machine
+from cinestream_ops.state.items import EnvFile
+from tests.render import case
+
+PIECES = [
+    ";", "{", "}", "\n", "\r", "\0", "'", '"', "\\", "$", "${IFS}", "`id`", "%n", "%i", "#", " ", "..", "/", "../../etc",
+    "ExecStart=/bin/sh", "; return 200;", "} server {", "\u2028", "\x85", "é", "[Service]", "include /etc/passwd;",
+    "-rf", "--", "*", "a", "blog", ".example", "app:app", "daily", "job.py", "https://a.example/d", "1",
+]  # fmt: skip
+HOSTILE = st.lists(st.sampled_from(PIECES) | st.text(max_size=3), min_size=1, max_size=4).map(
+    "".join
+)
+
+BASE = {
+    "port": 8001,
+    "workers": 2,
+    "source": "/srv/x",
+    "wsgi": "app:app",
+    "static": "public",
+    "domains": [{"name": "blog.example", "www": True}],
+    "env": {"GREETING": "hello"},
+    "refresh": {"program": "job.py", "calendar": "daily"},
+    "indexes": [{"collection": "c", "keys": [["a", 1]]}],
+}
+# How each field of the owner's takes a text.
+FIELDS = {
+    "source": lambda text: {"source": text},
+    "wsgi": lambda text: {"wsgi": text},
+    "static": lambda text: {"static": text},
+    "balance": lambda text: {"balance": text},
+    "release": lambda text: {"release": text},
+    "domain": lambda text: {"domains": [{"name": text, "www": True}]},
+    "authority": lambda text: {"domains": [{"name": "blog.example", "acme_directory": text}]},
+    "variable": lambda text: {"env": {text: "hello"}},
+    "value": lambda text: {"env": {"GREETING": text}},
+    "secret": lambda text: {"secrets": [text]},
+    "program": lambda text: {"refresh": {"program": text, "calendar": "daily"}},
+    "calendar": lambda text: {"refresh": {"program": "job.py", "calendar": text}},
+    "collection": lambda text: {"indexes": [{"collection": text, "keys": [["a", 1]]}]},
+}
+
+
+def everything(site):
+    house = House(toml.server({}), {site.name: site})
+    return desired.everything(house, Machine(nginx="1.22.1"), {}, case.SHIPPED)
+
+
+def shape(text: str) -> list[str]:
+    """What gives a file its meaning: lines, words before `=`, braces, semicolons, quotes."""
+    return [re.sub(r"[^{};=\"'#$\[\]\\]", "", line) for line in text.splitlines()]
+
+
+def shapes(site) -> list[list[str]]:
+    files = case.files(everything(site))
+    return [shape(text) for path, text in sorted(files.items()) if not path.endswith(".toml")]
+
+
+def taken(name: str, changes) -> object:
+    try:
+        return toml.site(name, {**BASE, **changes})
+    except BadSpec:
+        return None
+
+
+@pytest.mark.parametrize("field", FIELDS)
+@given(text=HOSTILE)
+def test_hostile_text_is_refused_or_changes_no_shape(field, text):
+    site = taken("blog", FIELDS[field](text))
+
+    if site:
+        twin = toml.site("blog", {**BASE, **FIELDS[field](tame(field, site))})
+        assert shapes(twin) == shapes(site)
+
+
+def tame(field: str, site) -> str:
+    """A harmless text where *site* has a hostile one that was taken."""
+    if field == "source":
+        return site.source if site.bundled else "/srv/y"
+    return {
+        "wsgi": "app:app" if site.wsgi else "", "static": "public" if site.static else "",
+        "balance": site.balance, "release": site.release, "domain": "blog.example",
+        "authority": "", "variable": "GREETING", "value": "hello", "secret": "API_KEY",
+        "program": "job.py", "calendar": "daily", "collection": "c",
+    }[field]  # fmt: skip
+
+
+@given(HOSTILE)
+def test_a_hostile_name_of_a_site_is_refused_or_changes_no_shape(name):
+    site = taken(name, {})
+
+    if site:
+        assert sorted(shapes(taken("blog", {}))) == sorted(shapes(site))
+
+
+@given(HOSTILE)
+def test_any_value_that_is_taken_can_be_written_into_the_env_file_and_read_back(text):
+    site = taken("blog", {"env": {"GREETING": text}})
+
+    if site:
+        [env] = (item for item in everything(site)["blog"] if isinstance(item, EnvFile))
+        assert text == dotenv.parse(dotenv.dump(dict(env.plain)))["GREETING"]

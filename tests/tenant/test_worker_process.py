@@ -1,0 +1,541 @@
+"""
+Claims about the running worker: real processes, a socket that is handed over as systemd does it, real requests.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import pytest
+from tenant_processes import free_port, get
+
+APP = """
+import sys, threading, time
+
+stuck = threading.Event()
+
+def app(environ, start_response):
+    path, query = environ["PATH_INFO"], environ["QUERY_STRING"]
+    plain = [("Content-Type", "text/plain")]
+    if path == "/sleep":
+        time.sleep(float(query))
+    if path == "/hang":
+        stuck.wait()
+    if path == "/raise":
+        raise ValueError("of\\nno value")
+    if path == "/exit":
+        sys.exit(9)
+    if path == "/late":
+        return late(start_response, plain)
+    if path == "/cut":
+        return cut(start_response, [*plain, ("Content-Length", "100")])
+    if path == "/pieces":
+        start_response("200 OK", plain)
+        return iter([b"", b"one ", b"two"])
+    if path == "/write":
+        start_response("200 OK", plain)(b"written ")
+        return [b"returned"]
+    if path == "/empty":
+        start_response("204 No Content", [])
+        return []
+    if path == "/count":
+        body = str(len(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))).encode()
+    else:
+        body = environ.get("cinestream.request_id", "").encode() if path == "/id" else b"hello"
+    start_response("200 OK", [*plain, ("Content-Length", str(len(body)))])
+    return [body]
+
+def late(start_response, headers):
+    start_response("200 OK", headers)
+    raise ValueError("late")
+    yield b""
+
+def cut(start_response, headers):
+    start_response("200 OK", headers)
+    yield b"half"
+    raise ValueError("half-way")
+"""
+
+COMPANIONS = """
+well = True
+
+def cinestream_ready():
+    return well, "the sea is rough"
+
+def cinestream_metrics():
+    return "blog_posts 7\\n"
+"""
+
+
+@pytest.fixture
+def blog(house):
+    house.write("blog.py", APP)
+    return house
+
+
+def wsgi(house):
+    return house.program("--wsgi", "blog:app")
+
+
+@contextmanager
+def speaking(port: int, text: str) -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as sock:
+        sock.sendall(text.encode())
+        yield sock
+
+
+def everything(sock: socket.socket) -> str:
+    """All that comes until the other side closes."""
+    return b"".join(iter(lambda: sock.recv(65536), b"")).decode()
+
+
+def fields(line: str) -> dict[str, str]:
+    return dict(word.split("=", 1) for word in shlex.split(line))
+
+
+# ── the socket ──
+
+
+def test_a_worker_takes_systemds_socket_and_says_that_it_is_ready(blog):
+    worker = blog.start(*wsgi(blog)).ready()
+
+    assert "hello" == get(worker.port).text
+
+
+def test_a_worker_started_by_hand_binds_the_port(blog):
+    worker = blog.start_by_hand(free_port(), *wsgi(blog)).ready()
+
+    assert "hello" == get(worker.port).text
+
+
+def test_a_port_that_is_not_the_sockets_is_refused(blog):
+    worker = blog.start(*wsgi(blog), "--port", "9")
+
+    code, _, err = worker.stop(0)
+
+    assert 1 == code
+    assert f"error: systemd handed over port {blog.port}, but `--port` says 9\n" == err
+
+
+def test_requests_that_came_before_the_worker_are_answered(blog):
+    with speaking(blog.port, "GET / HTTP/1.0\r\n\r\n") as early:
+        blog.start(*wsgi(blog)).ready()
+
+        assert everything(early).endswith("hello")
+
+
+# ── answers ──
+
+
+def test_head_and_body_arrive_in_one_piece(blog):
+    worker = blog.start(*wsgi(blog)).ready()
+
+    with speaking(worker.port, "GET / HTTP/1.1\r\nHost: x\r\n\r\n") as sock:
+        first = sock.recv(65536).decode()
+
+    assert first.startswith("HTTP/1.1 200 OK\r\n")
+    assert first.endswith("\r\n\r\nhello")
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "text"),
+    [
+        ("/pieces", 200, "one two"),
+        ("/write", 200, "written returned"),
+        ("/empty", 204, ""),
+        ("/raise", 500, "Internal Server Error\n"),
+        ("/late", 500, "Internal Server Error\n"),
+        ("/exit", 500, "Internal Server Error\n"),
+    ],
+)
+def test_every_kind_of_answer_arrives_whole(blog, path, status, text):
+    worker = blog.start(*wsgi(blog)).ready()
+
+    answers = [get(worker.port, path), get(worker.port, path)]
+
+    assert [(status, text)] * 2 == [(answer.status, answer.text) for answer in answers]
+
+
+def test_an_answer_that_fails_half_way_is_cut_and_not_completed(blog):
+    worker = blog.start(*wsgi(blog)).ready()
+
+    with speaking(worker.port, "GET /cut HTTP/1.1\r\nHost: x\r\n\r\n") as sock:
+        answer = everything(sock)
+
+    assert answer.endswith("\r\n\r\nhalf")
+    assert "hello" == get(worker.port).text
+
+
+def test_a_connection_is_kept_for_more_requests(blog):
+    worker = blog.start(*wsgi(blog)).ready()
+
+    with speaking(worker.port, "GET / HTTP/1.1\r\nHost: x\r\n\r\n") as sock:
+        sock.recv(65536)
+        sock.sendall(b"GET /id HTTP/1.1\r\nHost: x\r\nX-Request-ID: 7\r\nConnection: close\r\n\r\n")
+
+        assert everything(sock).endswith("\r\n\r\n7")
+
+
+def test_requests_sent_together_are_both_answered(blog):
+    worker = blog.start(*wsgi(blog)).ready()
+    both = "GET / HTTP/1.1\r\nHost: x\r\n\r\nGET /id HTTP/1.1\r\nHost: x\r\nX-Request-ID: 7\r\nConnection: close\r\n\r\n"
+
+    with speaking(worker.port, both) as sock:
+        answers = everything(sock)
+
+    assert 2 == answers.count("HTTP/1.1 200 OK")
+    assert answers.endswith("\r\n\r\n7")
+
+
+def test_a_body_that_is_too_large_is_refused(blog):
+    blog.env(MAX_BODY_BYTES="10")
+    worker = blog.start(*wsgi(blog)).ready()
+
+    with speaking(
+        worker.port, f"POST /count HTTP/1.0\r\nContent-Length: 11\r\n\r\n{'x' * 11}"
+    ) as sock:
+        assert everything(sock).startswith("HTTP/1.1 413 ")
+    with speaking(
+        worker.port, f"POST /count HTTP/1.0\r\nContent-Length: 10\r\n\r\n{'x' * 10}"
+    ) as sock:
+        assert everything(sock).endswith("\r\n\r\n10")
+
+
+def test_a_head_that_is_too_large_is_refused(blog):
+    worker = blog.start(*wsgi(blog)).ready()
+
+    with speaking(worker.port, f"GET / HTTP/1.0\r\nX: {'x' * 40_000}\r\n\r\n") as sock:
+        assert everything(sock).startswith("HTTP/1.1 413 ")
+
+
+def test_silent_clients_keep_nobody_waiting(blog):
+    worker = blog.start(*wsgi(blog)).ready()
+    silent = [socket.create_connection(("127.0.0.1", worker.port)) for _ in range(50)]
+
+    answer = get(worker.port, seconds=2)
+
+    assert "hello" == answer.text
+    for sock in silent:
+        sock.close()
+
+
+# ── what it says of itself ──
+
+
+def test_health_readiness_and_numbers_are_there_for_any_application(blog):
+    worker = blog.start(*wsgi(blog)).ready()
+    get(worker.port)
+    get(worker.port, "/raise")
+
+    own = [get(worker.port, path) for path in ("/healthz", "/readyz", "/metrics")]
+
+    assert [(200, "ok\n"), (200, "ready\n")] == [(answer.status, answer.text) for answer in own[:2]]
+    numbers = dict(line.rsplit(" ", 1) for line in own[2].text.splitlines() if line[0] != "#")
+    assert "1" == numbers['cinestream_worker_requests_total{status="2xx"}']
+    assert "1" == numbers['cinestream_worker_requests_total{status="5xx"}']
+    assert "2" == numbers['cinestream_worker_request_seconds_bucket{le="+Inf"}']
+    assert "0" == numbers["cinestream_worker_in_flight"]
+    assert "4" == numbers["cinestream_worker_threads"]
+    assert int(numbers["process_resident_memory_bytes"]) > 10 * 2**20
+
+
+def test_an_application_may_add_its_readiness_and_its_numbers(blog):
+    blog.write("blog.py", APP + COMPANIONS)
+    worker = blog.start(*wsgi(blog)).ready()
+
+    assert 200 == get(worker.port, "/readyz").status
+    assert get(worker.port, "/metrics").text.endswith("\nblog_posts 7\n")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ("well = False", "the sea is rough\n"),
+        ("del well", "NameError: name 'well' is not defined\n"),
+    ],
+)
+def test_an_application_that_is_not_ready_is_alive(blog, change, reason):
+    blog.write("blog.py", f"{APP}{COMPANIONS}\n{change}\n")
+    worker = blog.start(*wsgi(blog)).ready()
+
+    answer = get(worker.port, "/readyz")
+
+    assert (503, reason) == (answer.status, answer.text)
+    assert 200 == get(worker.port, "/healthz").status
+
+
+def test_each_request_is_one_line_with_nginxs_id_and_nothing_personal(blog):
+    worker = blog.start(*wsgi(blog)).ready()
+    get(worker.port, "/id?name=Olena", {"X-Request-ID": "abc-1", "X-Forwarded-For": "203.0.113.9"})
+
+    _, out, _ = worker.stop()
+
+    line = fields(out)
+    assert line.pop("ms")
+    assert line == {
+        "level": "info",
+        "log": "access",
+        "request": "abc-1",
+        "method": "GET",
+        "path": "/id",
+        "status": "200",
+        "bytes": "5",
+    }
+
+
+def test_an_error_is_one_line_with_the_id_of_its_request(blog):
+    worker = blog.start(*wsgi(blog), JOURNAL_STREAM="1:1").ready()
+    get(worker.port, "/raise", {"X-Request-ID": "abc-2"})
+
+    _, _, err = worker.stop()
+
+    (line,) = [line for line in err.splitlines() if "abc-2" in line]
+    assert line.startswith("<3>level=error log=worker request=abc-2 ")
+    trace = json.loads(line[line.index('traceback="') + len("traceback=") :])
+    assert trace.endswith("ValueError: of\nno value")
+
+
+def test_an_id_that_nginx_would_not_make_is_replaced(blog):
+    worker = blog.start(*wsgi(blog)).ready()
+
+    answer = get(worker.port, "/id", {"X-Request-ID": 'x" level=error'})
+
+    assert re.fullmatch(r"[0-9a-f]{32}", answer.text)
+
+
+# ── stopping ──
+
+
+def test_a_request_in_flight_is_finished_on_sigterm(blog):
+    worker = blog.start(*wsgi(blog)).ready()
+    with speaking(worker.port, "GET /sleep?1.5 HTTP/1.1\r\nHost: x\r\n\r\n") as sock:
+        time.sleep(0.3)
+
+        code, _, _ = worker.stop()
+
+        answer = everything(sock)
+    assert 0 == code
+    assert answer.endswith("hello")
+    assert "Connection: close" in answer
+
+
+def test_a_connection_accepted_but_not_yet_spoken_on_is_answered_after_sigterm(blog):
+    worker = blog.start(*wsgi(blog)).ready()
+    with speaking(worker.port, "") as sock:
+        time.sleep(0.3)
+        worker.process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        sock.sendall(b"GET / HTTP/1.0\r\n\r\n")
+
+        assert everything(sock).endswith("hello")
+
+
+def test_requests_that_wait_for_a_thread_are_finished_on_sigterm(blog):
+    worker = blog.start(*wsgi(blog)).ready()
+    waiting = [socket.create_connection(("127.0.0.1", worker.port)) for _ in range(12)]
+    for sock in waiting:
+        sock.sendall(b"GET /sleep?0.4 HTTP/1.0\r\n\r\n")
+    time.sleep(0.2)
+
+    code, _, _ = worker.stop()
+
+    assert 0 == code
+    assert all(everything(sock).endswith("hello") for sock in waiting)
+    for sock in waiting:
+        sock.close()
+
+
+def test_an_idle_connection_does_not_hold_up_the_stop(blog):
+    worker = blog.start(*wsgi(blog)).ready()
+    with speaking(worker.port, "GET / HTTP/1.1\r\nHost: x\r\n\r\n") as sock:
+        sock.recv(65536)
+        began = time.monotonic()
+
+        code, _, _ = worker.stop()
+
+        assert b"" == sock.recv(1)
+    assert 0 == code
+    assert time.monotonic() - began < 1
+
+
+def test_a_stop_is_announced(blog):
+    worker = blog.start(*wsgi(blog)).ready()
+
+    worker.stop()
+
+    assert worker.ear.hear("STOPPING=1", 1)
+
+
+def test_a_request_that_never_ends_is_given_up_after_the_bound(blog):
+    blog.env(DRAIN_SECONDS="1")
+    worker = blog.start(*wsgi(blog)).ready()
+    with speaking(worker.port, "GET /hang HTTP/1.0\r\n\r\n"):
+        time.sleep(0.3)
+        began = time.monotonic()
+
+        code, _, err = worker.stop()
+
+    assert 0 == code
+    assert 0.9 < time.monotonic() - began < 3
+    assert "some requests were still unanswered after 1 s" in err
+
+
+def test_a_worker_started_by_hand_answers_its_backlog_before_it_leaves(blog):
+    worker = blog.start_by_hand(free_port(), *wsgi(blog)).ready()
+    with speaking(worker.port, "GET /sleep?0.5 HTTP/1.0\r\n\r\n"):
+        worker.process.send_signal(signal.SIGSTOP)
+        waiting = [socket.create_connection(("127.0.0.1", worker.port)) for _ in range(20)]
+        for sock in waiting:
+            sock.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        worker.process.send_signal(signal.SIGTERM)
+        worker.process.send_signal(signal.SIGCONT)
+
+        assert all(everything(sock).endswith("hello") for sock in waiting)
+    for sock in waiting:
+        sock.close()
+
+
+# ── under load ──
+
+
+@dataclass
+class Load:
+    """Threads that make one request after another, each on a connection of its own."""
+
+    port: int
+    clients: int = 12
+    good: int = 0
+    bad: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def running(self) -> Iterator[Load]:
+        self._on = True
+        threads = [
+            threading.Thread(target=self._run, args=(number,)) for number in range(self.clients)
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            yield self
+        finally:
+            self._on = False
+            for thread in threads:
+                thread.join()
+
+    def _run(self, number: int) -> None:
+        path = "/sleep?0.05" if number % 4 == 0 else "/"
+        while self._on:
+            try:
+                answer = get(self.port, path)
+            except OSError as error:
+                self.bad.append(repr(error))
+            else:
+                self.good += answer.text == "hello"
+                self.bad += [] if answer.text == "hello" else [answer.text]
+
+
+@pytest.mark.slow
+def test_ten_restarts_under_load_fail_no_request(blog):
+    worker = blog.start(*wsgi(blog)).ready()
+    codes = []
+
+    with Load(blog.port).running() as load:
+        for _ in range(10):
+            time.sleep(0.3)
+            code, _, _ = worker.stop()
+            codes.append(code)
+            worker = blog.start(*wsgi(blog)).ready()
+
+    assert [] == load.bad
+    assert [0] * 10 == codes
+    assert load.good > 1000
+
+
+@pytest.mark.slow
+def test_a_killed_worker_fails_only_what_it_had_accepted(blog):
+    worker = blog.start(*wsgi(blog)).ready()
+
+    with Load(blog.port).running() as load:
+        for _ in range(3):
+            time.sleep(0.5)
+            worker.stop(signal.SIGKILL)
+            worker = blog.start(*wsgi(blog)).ready()
+        time.sleep(0.5)
+
+    assert len(load.bad) <= 3 * load.clients
+    assert load.good > 300
+
+
+# ── the watchdog ──
+
+SECONDS = 2
+
+
+def watched(house):
+    return house.start(*wsgi(house), WATCHDOG_USEC=str(SECONDS * 1_000_000)).ready()
+
+
+@pytest.mark.slow
+def test_an_idle_worker_feeds_the_watchdog(blog):
+    worker = watched(blog)
+
+    for _ in range(4):
+        assert worker.ear.hear("WATCHDOG=1", SECONDS / 2)
+
+
+@pytest.mark.slow
+def test_a_worker_with_one_thread_left_feeds_the_watchdog(blog):
+    worker = watched(blog)
+    hanging = [speaking(worker.port, "GET /hang HTTP/1.0\r\n\r\n") for _ in range(3)]
+    for each in hanging:
+        each.__enter__()
+    time.sleep(SECONDS * 2)
+    worker.ear.forget()
+
+    assert worker.ear.hear("WATCHDOG=1", SECONDS)
+    for each in hanging:
+        each.__exit__(None, None, None)
+
+
+@pytest.mark.slow
+def test_a_worker_whose_threads_all_hang_stops_feeding_the_watchdog(blog):
+    worker = watched(blog)
+    hanging = [speaking(worker.port, "GET /hang HTTP/1.0\r\n\r\n") for _ in range(4)]
+    for each in hanging:
+        each.__enter__()
+    time.sleep(SECONDS)
+    worker.ear.forget()
+
+    assert not worker.ear.hear("WATCHDOG=1", SECONDS)
+    for each in hanging:
+        each.__exit__(None, None, None)
+
+
+@pytest.mark.slow
+def test_requests_that_are_merely_slow_do_not_starve_the_watchdog(blog):
+    worker = watched(blog)
+    slow = "GET /sleep?1.8 HTTP/1.0\r\n\r\n"
+    busy = [speaking(worker.port, slow) for _ in range(12)]
+    for each in busy:
+        each.__enter__()
+    end = time.monotonic() + 5.5
+
+    while time.monotonic() < end:
+        assert worker.ear.hear("WATCHDOG=1", SECONDS)
+    for each in busy:
+        each.__exit__(None, None, None)
+
+
+def test_a_watchdog_meant_for_another_process_is_not_fed(blog):
+    worker = blog.start(*wsgi(blog), WATCHDOG_USEC="200000", WATCHDOG_PID="1").ready()
+
+    assert not worker.ear.hear("WATCHDOG=1", 1)
