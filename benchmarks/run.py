@@ -114,10 +114,11 @@ def nothing_to_do(bench: Bench, told: Path) -> None:
 
 def first_apply(bench: Bench, told: Path) -> None:
     what = "first apply, 24 workers, venv there"
-    for tool, act in (
-        ("floor", lambda: bench.floor("apply", told)),
-        ("cinestream", lambda: add_site(bench)),
-    ):
+    tools: dict[str, Callable[[], float]] = {
+        "floor": lambda: bench.floor("apply", told),
+        "cinestream": lambda: add_site(bench),
+    }
+    for tool, act in tools.items():
         gone(bench)
         bench.note(what, tool, act())
 

@@ -18,9 +18,9 @@ from cinestream_ops import desired
 from cinestream_ops.channel import bundle
 from cinestream_ops.engine.shipped import shipped
 from cinestream_ops.plan import plan
+from cinestream_ops.spec import toml
 from cinestream_ops.spec.house import House
 from cinestream_ops.spec.server import Server
-from cinestream_ops.spec.site import Site
 from cinestream_ops.state.facts import Facts, Machine
 
 ROUNDS = 5
@@ -30,10 +30,9 @@ SIZES = (1, 10, 50, 200)
 def house(sites: int) -> House:
     made = House(server=Server())
     for number in range(sites):
-        site = Site(
-            name=f"site{number}", port=8001 + 100 * number, release="a" * 64, requirements="b" * 64
-        )
-        made = House(made.server, {**made.sites, site.name: site})
+        digests = {"release": "a" * 64, "requirements": "b" * 64}
+        site = toml.site(f"site{number}", {"port": 8001 + 100 * number, **digests})
+        made = made.with_site(site)
     return made
 
 
@@ -69,7 +68,7 @@ def main() -> None:
         each = (took - times[1]) / (sites - 1) * 1000 if sites > 1 else took * 1000
         goal = "10 ms a site" if sites > 1 else ""
         table.add_row(f"plan, {sites} sites", f"{took * 1000:.0f} ms, {each:.1f} a site", goal)
-    table.add_row("agent on the wire", f"{len(bundle.bundle())} bytes", "32768")
+    table.add_row("agent on the wire", f"{len(bundle.first()) + len(bundle.rest())} bytes", "32768")
     table.add_row("cinestream --help", f"{starting():.2f} s of CPU", "0.20")
     Console(width=100).print(table)
 

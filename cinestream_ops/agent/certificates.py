@@ -13,7 +13,6 @@ from binascii import a2b_base64, b2a_base64
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Sequence
 
-from cinestream_ops.agent import tls
 from cinestream_ops.agent.kit import Kit
 from cinestream_ops.agent.refused import Refused
 from cinestream_ops.state import items, paths
@@ -22,7 +21,7 @@ from cinestream_ops.state.steps import REMOVE, Step
 
 PENDING_DNS, HTTP_ONLY, ISSUED, EXPIRING = "pending-dns", "http-only", "issued", "expiring"
 SOON = 21 * 24 * 3600  # seconds left; certbot renews at 30 days, so by then something is wrong
-RENEWAL = Path("/etc/letsencrypt/renewal")
+LIVE, RENEWAL = Path("/etc/letsencrypt/live"), Path("/etc/letsencrypt/renewal")
 Record = Dict[str, Any]
 
 
@@ -49,11 +48,15 @@ def records(home: str = paths.HOME) -> Dict[str, Record]:
 
 
 def as_of(record: Record, now: float) -> Record:
-    if record["names"] and not tls.chain(record["lineage"]).exists():
+    if record["names"] and not chain(record["lineage"]).exists():
         return {**record, "state": HTTP_ONLY, "reason": "its files are gone", "names": []}
     if record["state"] == ISSUED and record["not_after"] - now < SOON:
         return {**record, "state": EXPIRING}
     return record
+
+
+def chain(lineage: str) -> Path:
+    return LIVE / lineage / "fullchain.pem"
 
 
 def kept(home: Path) -> Iterator[Record]:

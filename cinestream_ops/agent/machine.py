@@ -7,10 +7,10 @@ Nothing here starts a process: this is read at each look.
 from __future__ import annotations
 
 import os
-import platform
 import re
 import shlex
 import socket
+import sys
 import time
 from pathlib import Path
 from typing import Any, Dict, List
@@ -35,7 +35,7 @@ def machine() -> Dict[str, Any]:
         "swap": memory.get("SwapTotal", 0),
         "disk_free": disk.f_bavail * disk.f_frsize,
         "nginx": upstream_version(packages.installed().get("nginx", "")),
-        "python": platform.python_version(),
+        "python": "{}.{}.{}".format(*sys.version_info),
         "hostname": socket.gethostname(),
         "addresses": addresses(),
         "avx": has_avx(os.uname().machine, text("/proc/cpuinfo")),

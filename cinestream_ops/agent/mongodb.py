@@ -13,9 +13,8 @@ import json
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Sequence
 
-from cinestream_ops.agent import dotenv, tools
+from cinestream_ops.agent import dotenv
 from cinestream_ops.agent.kit import Kit
-from cinestream_ops.agent.mongo_program import PROGRAM
 from cinestream_ops.agent.refused import Refused
 from cinestream_ops.state import paths
 from cinestream_ops.state.items import Database, Fact, Item, MongoAdmin, MongoIndexes, MongoUser
@@ -126,6 +125,9 @@ def database_of(item: Item) -> str:
 
 def ask(hint: str = "", **order: Any) -> Dict[str, Any]:
     """What the program answers to *order*; `Refused` with its reason if it could not."""
+    from cinestream_ops.agent import tools
+    from cinestream_ops.agent.mongo_program import PROGRAM
+
     order["admin"] = value(paths.MONGODB_ENV, "MONGODB_ADMIN_URI")
     answer = tools.ask("MongoDB", PROGRAM, order, PATIENCE)
     if "refused" not in answer:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import tempfile
 import time
 from functools import lru_cache
 from pathlib import Path
@@ -136,7 +135,9 @@ def install(names: Sequence[str], kit: Kit, key: str) -> None:
 
 
 def apt_get(words: Sequence[str], kit: Kit, key: str) -> None:
-    with tempfile.TemporaryFile() as status:
+    from tempfile import TemporaryFile
+
+    with TemporaryFile() as status:
         argv = ["apt-get", "-q", *OPTIONS, "-o", f"APT::Status-Fd={status.fileno()}", *words]
         run(argv, kit, key, status)
 
@@ -148,7 +149,9 @@ def run(argv: Sequence[str], kit: Kit, key: str, status: Optional[IO[bytes]] = N
     It writes into files and stands in a session of its own: should we be stopped, it ends its
     work alone, and dpkg is not left broken.
     """
-    with tempfile.TemporaryFile() as output:
+    from tempfile import TemporaryFile  # it is slow to import, and a look does not need it
+
+    with TemporaryFile() as output:
         process = subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL,

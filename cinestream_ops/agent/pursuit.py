@@ -103,7 +103,7 @@ def obtained(item: Certificate, kit: Kit) -> Dict[str, Any]:
 
 def on_disk(lineage: str, kit: Kit) -> Dict[str, Any]:
     try:
-        return tls.described(tls.leaf(tls.chain(lineage)), kit)
+        return tls.described(tls.leaf(certificates.chain(lineage)), kit)
     except OSError:
         return {}
 
@@ -184,7 +184,7 @@ def sites() -> Tuple[str, ...]:
 
 def refuse_unless_served(lineage: str, names: Sequence[str]) -> None:
     """Shake hands for each of *names*, on each address of this server."""
-    expected = tls.leaf(tls.chain(lineage))
+    expected = tls.leaf(certificates.chain(lineage))
     end = time.monotonic() + BEFORE_SERVED
     for name in names:
         for address in ("127.0.0.1", *machine.addresses()):

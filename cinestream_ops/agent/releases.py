@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Dict, Sequence
 
-from cinestream_ops.agent import tars, trees
+from cinestream_ops.agent import trees
 from cinestream_ops.agent.kit import Kit
 from cinestream_ops.state.items import Fact, Release
 from cinestream_ops.state.steps import REMOVE, Step
@@ -25,6 +25,8 @@ def do(step: Step, kit: Kit) -> None:
     if step.verb == REMOVE:
         trees.remove(Path(item.path))
         return
+    from cinestream_ops.agent import tars  # it is slow to import, and a look does not need it
+
     with trees.draft(Path(item.path), item.mark) as partial:
         for size in tars.unpack(kit.blob_path(item.blob), partial):
             kit.progress(item.key, "unpacking", size, 0)

@@ -15,12 +15,6 @@ from typing import Any, Dict
 
 from cinestream_ops.agent.kit import Kit
 
-LIVE = Path("/etc/letsencrypt/live")
-
-
-def chain(lineage: str) -> Path:
-    return LIVE / lineage / "fullchain.pem"
-
 
 def leaf(path: Path) -> bytes:
     """The first certificate in the PEM file at *path*, as DER; `OSError` if there is none."""

@@ -46,7 +46,7 @@ def fault(detail: ErrorDetails, model: type[BaseModel], where: str) -> Fault:
     # A domain is its name: `domains/1` says it all.
     shown = address[:-1] if address[:1] == ("domains",) and address[2:] == ("name",) else address
     what, hint = told(detail)
-    return Fault("/".join((where, *shown)), what, hint or advice(detail, model))
+    return Fault("/".join((where, *map(safe, shown))), what, hint or advice(detail, model))
 
 
 def told(detail: ErrorDetails) -> tuple[str, str]:
@@ -55,6 +55,9 @@ def told(detail: ErrorDetails) -> tuple[str, str]:
     if isinstance(reason, NotAllowed):
         shown = f"{quoted(detail['input'])} {reason}" if reason.shown else str(reason)
         return shown, reason.hint
+    if detail["loc"][:1] == ("env",) and detail["type"] == "string_type":
+        # What it is may be nobody's business.
+        return "the value is not text", IN_QUOTES
     sentence = SENTENCES.get(detail["type"], "{input} is not allowed here")
     context = {name: str(value).replace("'", "`") for name, value in detail.get("ctx", {}).items()}
     spelled = quoted if detail["type"] == "literal_error" else literal
@@ -72,20 +75,13 @@ def advice(detail: ErrorDetails, model: type[BaseModel]) -> str:
 
 
 def known_keys(key: str, model: type[BaseModel]) -> str:
-    # A site's name is that of its file, never a key in it.
-    return keys_told(
-        key, [name for name in model.model_fields if name != "name" or not is_site(model)]
-    )
+    return keys_told(key, [name for name, field in model.model_fields.items() if not field.exclude])
 
 
 def keys_told(key: str, known: list[str]) -> str:
     near = get_close_matches(key, known, n=1)
     asked = f"did you mean `{near[0]}`? " if near else ""
     return f"{asked}known keys: {', '.join(f'`{name}`' for name in known)}"
-
-
-def is_site(model: type[BaseModel]) -> bool:
-    return "workers" in model.model_fields
 
 
 def owner(model: type[BaseModel], address: list[str]) -> type[BaseModel]:
@@ -107,8 +103,12 @@ def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
 def quoted(value: object) -> str:
     """*value* in backticks, cut short, and without anything a terminal would obey."""
     text = value if isinstance(value, str) else as_toml(value)
-    safe = "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
-    return f"`{safe if len(safe) <= LONGEST_QUOTE else safe[:LONGEST_QUOTE] + '…'}`"
+    shown = safe(text)
+    return f"`{shown if len(shown) <= LONGEST_QUOTE else shown[:LONGEST_QUOTE] + '…'}`"
+
+
+def safe(text: str) -> str:
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 
 def literal(value: object) -> str:

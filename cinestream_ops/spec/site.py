@@ -108,7 +108,8 @@ class Refresh(Model):
 class Site(Model):
     """A site: memory in MiB a worker, ports on 127.0.0.1."""
 
-    name: SiteName
+    # What its file is called, and never a key in it.
+    name: SiteName = Field(exclude=True)
     port: int = Field(ge=1024, le=LAST_PORT, description="the first port of the site's block")
     reserve: int = Field(
         100, ge=1, le=1000, description="how many ports are kept for the site, 1 to 1000",

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from cinestream_ops.errors import BadSpec, Fault
-from cinestream_ops.spec.faults import faults, keys_told, quoted
+from cinestream_ops.spec.faults import faults, keys_told, quoted, safe
 from cinestream_ops.spec.house import House, clashes
 from cinestream_ops.spec.model import Model
 from cinestream_ops.spec.names import SiteName
@@ -63,7 +63,7 @@ class Reader:
         return {**table, **given}
 
     def site(self, name: str, table: object) -> Site | None:
-        where = f"sites/{name}"
+        where = f"sites/{safe(name)}"
         try:
             SiteName(name)
         except NotAllowed as error:
@@ -112,7 +112,7 @@ def parse_file(text: str, where: str = "") -> House:
     table = reader.table(where, text)
     for key in sorted(table.keys() - {"server", "sites"}):
         hint = keys_told(key, ["server", "sites"])
-        reader.faults.append(Fault(key, "nobody reads this key", hint))
+        reader.faults.append(Fault(safe(key), "nobody reads this key", hint))
     server = reader.model(Server, "server", table["server"]) if "server" in table else None
     named = reader.values("sites", table.get("sites", {}), {}) or {}
     return reader.house(server, {name: reader.site(name, each) for name, each in named.items()})
@@ -169,8 +169,8 @@ def told(model: Model) -> dict[str, Any]:
     *model* as a table: every choice, also one that agrees with the default, so that another
     version's defaults change no site; but nothing that is merely empty.
     """
-    names = set(type(model).model_fields) - ({"name"} if isinstance(model, Site) else set())
-    values = {name: plain(value) for name, value in model if name in names}
+    fields = type(model).model_fields
+    values = {name: plain(value) for name, value in model if not fields[name].exclude}
     return {name: value for name, value in values.items() if not is_empty(name, value)}
 
 

@@ -51,8 +51,10 @@ class Owner:
             check=False,
         )
         told = f"{document}:{command.line}: $ {command.text}\n{done.stdout}"
-        assert command.status == done.returncode, told
-        assert command.pattern.search(squeezed(done.stdout)), f"{told}\nwanted:\n{command.output}"
+        if command.status != done.returncode:
+            pytest.fail(f"{told}exited with {done.returncode}", pytrace=False)
+        if not command.pattern.search(squeezed(done.stdout)):
+            pytest.fail(f"{told}does not hold\n{command.output}", pytrace=False)
 
 
 @pytest.fixture(scope="module")

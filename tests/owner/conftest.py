@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from cinestream_ops import lab
+from cinestream_ops.lab.faults import NoSuchLab
 from tests.owner.owner import Host, Owner
 
 SITES = Path(__file__).parent / "sites"
@@ -36,13 +38,18 @@ def stranger(tmp_path_factory: pytest.TempPathFactory) -> Owner:
 
 
 def set_up(stranger: Owner, name: str, suite: str) -> Iterator[Standing]:
-    lab.down(name)
+    gone(name)
     stranger.types(f"lab up {name} --suite {suite}")
     try:
         owner = replace(stranger, server=name)
         owner.types("setup --yes")
         yield Standing(owner, Host(lab.find(name)))
     finally:
+        gone(name)
+
+
+def gone(name: str) -> None:
+    with suppress(NoSuchLab):
         lab.down(name)
 
 

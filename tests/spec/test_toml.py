@@ -98,7 +98,7 @@ def test_workers_are_a_whole_number_that_fits_the_block(workers, said):
         ('port = 8001\nsource = "/srv/x"', "sites/blog/wsgi: a source of your own needs one"),
         ('port = 8001\nwsgi = "a:b"', "sites/blog/wsgi: `a:b` goes with a source of your own"),
         ("port = 8001\nenv = 3", "sites/blog/env: `3` is not a table"),
-        ("port = 8001\n[env]\nA = 3", "sites/blog/env/A: `3` is not text"),
+        ("port = 8001\n[env]\nA = 3", "sites/blog/env/A: the value is not text"),
         ('port = 8001\n[env]\nA = "hunter\\n2"',
          "sites/blog/env/A: the value has a line break or a control character in it, or is over 64 KiB"),
         ('port = 8001\n[env]\nMONGODB_URI = "x"',
@@ -146,6 +146,15 @@ def test_a_message_holds_nothing_that_a_terminal_would_obey():
         toml.site("blog", {"port": 8001, "static": "\x1b[31mred\u202e"})
 
     assert "`\\x1b[31mred\\u202e` is not a path" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text", ['"\\u001b[31m" = 1\nport = 8001', 'port = 8001\n[env]\n"\\u001b" = "x"']
+)
+def test_an_address_holds_nothing_that_a_terminal_would_obey(text):
+    [said] = faults(blog=text)
+
+    assert said.isprintable()
 
 
 def test_blocks_of_two_sites_never_overlap():

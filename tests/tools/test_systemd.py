@@ -5,7 +5,6 @@ Every unit that a case becomes: read by systemd without a word, and rated by it.
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -96,7 +95,3 @@ def test_systemd_knows_the_times_that_we_take(calendar):
     )
 
     assert 0 == done.returncode
-
-
-def test_systemd_is_there():
-    assert shutil.which("systemd-analyze")

@@ -114,11 +114,11 @@ def pick(names: Mapping[str, str]) -> str:
 def day_name(day: date, today: date) -> str:
     """`Today`, `Tomorrow`, or the day of the week."""
     if day == today:
-        return gettext("Today")
+        return str(gettext("Today"))
     if day == today + timedelta(days=1):
-        return gettext("Tomorrow")
+        return str(gettext("Tomorrow"))
     return str(WEEKDAYS[day.weekday()])
 
 
 def day_and_month(day: date) -> str:
-    return gettext("%(day)s %(month)s", day=day.day, month=MONTHS[day.month - 1])
+    return str(gettext("%(day)s %(month)s", day=day.day, month=MONTHS[day.month - 1]))

@@ -98,9 +98,9 @@ def ago(then: datetime, now: datetime) -> str:
     """How long ago *then* was, in words."""
     minutes = max(0, int((now - then).total_seconds() // 60))
     if minutes < 60:
-        return ngettext("%(num)d minute ago", "%(num)d minutes ago", minutes)
+        return str(ngettext("%(num)d minute ago", "%(num)d minutes ago", minutes))
     hours = minutes // 60
     if hours < 48:
-        return ngettext("%(num)d hour ago", "%(num)d hours ago", hours)
+        return str(ngettext("%(num)d hour ago", "%(num)d hours ago", hours))
     days = hours // 24
-    return ngettext("%(num)d day ago", "%(num)d days ago", days)
+    return str(ngettext("%(num)d day ago", "%(num)d days ago", days))

@@ -55,7 +55,7 @@ def every(locations: Collection[dict[str, Any]]) -> list[Place]:
 
 def one(locations: Collection[dict[str, Any]], city: str) -> Place | None:
     document = locations.find_one({"city": city})
-    return document and Place.read(document)
+    return Place.read(document) if document else None
 
 
 def near(locations: Collection[dict[str, Any]], place: Place, most: int) -> list[Place]:

@@ -966,7 +966,13 @@ def serve(app: Application, at: Door, limits: Limits, environ: Mapping[str, str]
     gc.freeze()
     notify(environ, f"READY=1\nSTATUS=Serving on {at.address[0]}:{at.address[1]}")
     log.info("serving on %s:%s", *at.address)
-    server.serve()
+    try:
+        server.serve()
+    except Exception:
+        log.exception("the server failed")
+        logging.shutdown()
+        # The threads of the pool would keep a process alive that accepts nothing.
+        os._exit(1)
     log.info("stopped")
 
 
