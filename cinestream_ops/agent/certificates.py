@@ -51,7 +51,7 @@ def as_of(record: Record, now: float) -> Record:
     if record["names"] and not chain(record["lineage"]).exists():
         return {**record, "state": HTTP_ONLY, "reason": "its files are gone", "names": []}
     if record["state"] == ISSUED and record["not_after"] - now < SOON:
-        return {**record, "state": EXPIRING}
+        return {**record, "state": EXPIRING, "reason": "certbot has not renewed it in time"}
     return record
 
 

@@ -47,11 +47,14 @@ class NotYet(Refused):
 
 def pursue(item: Certificate, kit: Kit) -> None:
     """`Refused` with the reason, and a record of it, unless the certificate is served then."""
+    was = certificates.read(kit.home, item.lineage)
+    # Should we be killed meanwhile, the timer goes on with it.
+    certificates.write(kit.home, put_off(was, item, Refused("it was broken off"), time.time()))
     try:
         found = obtained(item, kit)
         switch(item, kit)
     except Refused as error:
-        told = put_off(certificates.read(kit.home, item.lineage), item, error, time.time())
+        told = put_off(was, item, error, time.time())
         certificates.write(kit.home, told)
         when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(told["next_try"]))
         raise Refused(f"{error.why} (`{told['state']}`; next try {when})", error.hint) from error
@@ -215,9 +218,9 @@ def retry(home: Path) -> int:
         with lock.held(home, {**HOLDER, "since": time.time()}, 0, say):
             recover.refuse_unfinished(home)
             results = [tried(each, Kit(home)) for each in due(home, time.time())]
-    except Locked as error:
+    except Refused as error:
         say(error.why)
-        return 0
+        return int(not isinstance(error, Locked))
     return int(not all(results))
 
 

@@ -69,5 +69,5 @@ def apply(session: Session, plan: Plan, carried: Carried, doing: str, wait: floa
             carried=carried,
             doing=doing,
             wait=wait,
-            report=progress.of_steps(told),
+            report=progress.of_plan(plan, told),
         )

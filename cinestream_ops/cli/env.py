@@ -123,7 +123,8 @@ def rows(site: Site, fact: dict[str, Any]) -> Iterator[dict[str, Any]]:
         kind = "plain" if key in site.env else "cinestream"
         yield {"key": key, "value": each, "kind": kind}
     for key in sorted({*site.secrets, *fact.get("hidden", [])}):
-        yield {"key": key, "value": MASK, "kind": "secret"}
+        kind = "secret" if key in site.secrets else "on the server"
+        yield {"key": key, "value": MASK, "kind": kind}
 
 
 COMMANDS = {"set": set_, "unset": unset, "list": list_}

@@ -13,8 +13,12 @@ from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from cinestream_ops.cli import show
+from cinestream_ops.plan import Plan
+from cinestream_ops.plan.sentence import sentence
+from cinestream_ops.state.items import Daemon, Fence
 
-PATIENCE = 1.0  # seconds
+PATIENCE = 1.0  # seconds that a work may take without a word
+EVERY = 3.0  # seconds between two lines
 
 # What is being done, how much of it is done, how much there is in all.
 Told: TypeAlias = Callable[[str, int, int], None]
@@ -33,13 +37,13 @@ def telling(*, quiet: bool = False) -> Iterator[Told]:
 
 
 def lines(clock: Callable[[], float] = time.monotonic) -> Told:
-    """At most one line a second, so that a log of two hundred steps stays a page."""
+    """A line now and then, so that the log of two hundred steps stays a page."""
     due = clock() + PATIENCE
 
     def told(what: str, done: int, total: int) -> None:
         nonlocal due
         if clock() >= due:
-            due = clock() + PATIENCE
+            due = clock() + EVERY
             show.say(f"{counted(done, total)}{what}")
 
     return told
@@ -85,8 +89,13 @@ def started() -> Any:
     return progress
 
 
-def of_steps(told: Told) -> Callable[[dict[str, Any]], None]:
-    """What takes the events of an apply, and passes them on as news of a work."""
+def of_plan(plan: Plan, told: Told) -> Callable[[dict[str, Any]], None]:
+    """What takes the events of making *plan* true, and passes them on as news of a work."""
+    sentences = {
+        (step.verb, step.key): sentence(step)
+        for step in plan.steps
+        if not isinstance(step.item, Fence | Daemon)
+    }
     now = (0, 0)
 
     def report(event: dict[str, Any]) -> None:
@@ -95,7 +104,7 @@ def of_steps(told: Told) -> Callable[[dict[str, Any]], None]:
         if kind == "step":
             # Steps count from one, and the one that begins is not done.
             now = (event["n"] - (event["state"] == "begin"), event["of"])
-            told(f"{event['verb']} {event['key'].partition(':')[2]}", *now)
+            told(sentences.get((event["verb"], event["key"]), "tell systemd and nginx"), *now)
         elif kind == "progress":
             told(detail(event), *now)
         elif kind == "waiting":

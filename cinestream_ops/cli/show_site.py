@@ -20,7 +20,17 @@ def show_site(name: SiteName, asked: Reading) -> None:
     if asked.as_json:
         show.data(told)
     else:
-        show.table(["what", "is"], [[key, show.word(value)] for key, value in told.items()])
+        short = {**told, **in_short(host.site(name))}
+        show.table(["what", "is"], [[key, show.word(value)] for key, value in short.items()])
+
+
+def in_short(site: Site) -> dict[str, Any]:
+    """What is a table of its own in the spec, as it fits into a line."""
+    fields = (
+        f"{index.collection}({', '.join(name for name, _ in index.keys)})" for index in site.indexes
+    )
+    found = {"domains": list(site.names), "indexes": list(fields)}
+    return {key: value for key, value in found.items() if value}
 
 
 def everything(site: Site) -> dict[str, Any]:

@@ -22,9 +22,11 @@ def sites(asked: Reading) -> None:
         found = [
             {
                 "name": site.name,
+                "port": site.port,
                 "workers": site.workers,
+                "port": site.port,
                 "ports": f"{site.ports[0]}-{site.ports[-1]}",
-                "domains": [name for domain in site.domains for name in domain.names],
+                "domains": list(site.names),
                 "source": site.source,
             }
             for site in host.house.sites.values()

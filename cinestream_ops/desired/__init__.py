@@ -33,7 +33,7 @@ def everything(
     wants nothing of the server itself.
     """
     scene = Scene.of(house, machine, certificates)
-    own = tuple(server.items(house, scene, shipped)) if house.server else ()
+    own = tuple(server.items(scene, shipped)) if house.server else ()
     return {
         "": own,
         **{name: tuple(site.items(each, scene)) for name, each in sorted(house.sites.items())},

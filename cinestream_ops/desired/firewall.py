@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from cinestream_ops.desired import places
 from cinestream_ops.desired.texts import file
-from cinestream_ops.spec.house import House
 from cinestream_ops.spec.site import Site
 from cinestream_ops.state import paths
 from cinestream_ops.state.items import Directory, File, Item, Unit
@@ -32,13 +31,14 @@ class Block:
     last: int
 
 
-def of_server(house: House) -> Iterator[Item]:
+def of_server() -> Iterator[Item]:
     context = Rules(RULES, SITES)
     yield Directory(SITES, 0o700)
     yield file(RULES, "nft/firewall.nft", context, mode=0o600)
     yield file(places.unit(UNIT), f"systemd/{UNIT}", context)
-    parts = (f"file:{places.rules(site)}" for site in house.sites.values())
-    yield Unit(UNIT, restart_on=(f"file:{places.unit(UNIT)}",), reload_on=(f"file:{RULES}", *parts))
+    # All below SITES: the rules of a site that leaves are nobody's wish any more.
+    parts = (f"file:{RULES}", f"file:{SITES}/")
+    yield Unit(UNIT, restart_on=(f"file:{places.unit(UNIT)}",), reload_on=parts)
 
 
 def of_site(site: Site) -> File:

@@ -11,7 +11,6 @@ from cinestream_ops.desired import firewall, mongodb, nginx, places, specs
 from cinestream_ops.desired.scene import Scene
 from cinestream_ops.desired.shipped import Shipped
 from cinestream_ops.desired.texts import file
-from cinestream_ops.spec.house import House
 from cinestream_ops.spec.server import Server
 from cinestream_ops.state import paths
 from cinestream_ops.state.facts import Machine
@@ -30,7 +29,7 @@ class Programs:
     agent: str
 
 
-def items(house: House, scene: Scene, shipped: Shipped) -> Iterator[Item]:
+def items(scene: Scene, shipped: Shipped) -> Iterator[Item]:
     yield specs.server(scene.server)
     for package in sorted(packages(scene.server, scene.machine)):
         yield Package(package)
@@ -38,7 +37,7 @@ def items(house: House, scene: Scene, shipped: Shipped) -> Iterator[Item]:
     yield from tools(shipped)
     yield from units()
     yield from upgrades(scene.server)
-    yield from firewall.of_server(house)
+    yield from firewall.of_server()
     yield from mongodb.of_server(scene)
     yield from nginx.of_server(scene)
 

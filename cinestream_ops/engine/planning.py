@@ -43,7 +43,10 @@ def plan(
     carries.
     """
     desired = wishes.everything(wanted, found.facts.machine, found.facts.certificates, shipped())
-    desired = {site: tuple(given(each, site, carried)) for site, each in desired.items()}
+    desired = {
+        site: tuple(secrets(item, site, found.facts, carried) for item in each)
+        for site, each in desired.items()
+    }
     facts = widened(conversation, found.facts, desired, only)
     made = pure.plan(desired, facts, only=only, purge=purge, restart=restart)
     refuse_taken_ports(made, facts)
@@ -51,14 +54,17 @@ def plan(
     return made
 
 
-def given(wanted: tuple[Item, ...], site: str, carried: Carried) -> Iterator[Item]:
-    """*wanted*, with the secrets that this conversation brings."""
-    names = carried.given(site)
-    for item in wanted:
-        if names and isinstance(item, EnvFile):
-            yield replace(item, given=tuple(name for name in names if name in item.secrets))
-        else:
-            yield item
+def secrets(item: Item, site: str, facts: Facts, carried: Carried) -> Item:
+    """*item*, with the secrets that this conversation brings, and those that must go."""
+    if not isinstance(item, EnvFile):
+        return item
+    owned = facts.owned.get(item.key)
+    before = owned.words.get("secrets", ()) if owned else ()
+    return replace(
+        item,
+        given=tuple(name for name in carried.given(site) if name in item.secrets),
+        dropped=tuple(name for name in before if name not in item.secrets),
+    )
 
 
 def widened(

@@ -59,12 +59,14 @@ def ordered(steps: Iterable[Step], probes: tuple[str, ...]) -> tuple[Step, ...]:
     """*steps* as they are taken, with the fences, reloads and the gate they need."""
     mine = list(steps)
     changes = [step for step in mine if step.phase == CHANGE]
+    last = sites_that_leave(changes)
+    early = [step for step in changes if not late(step) and step.site not in last]
     return (
         *sorted((step for step in mine if step.phase == PREPARE), key=preparation),
-        *built([step for step in changes if not late(step) and not step.site]),
-        *built([step for step in changes if not late(step) and step.site]),
+        *built([step for step in early if not step.site]),
+        *built([step for step in early if step.site]),
         *gated([step for step in changes if in_nginx(step)], probes),
-        *torn_down([step for step in changes if late(step) and not in_nginx(step)]),
+        *torn_down([step for step in changes if step not in early and not in_nginx(step)]),
         *(step for step in mine if step.phase == CLEANUP),
         *(step for step in mine if step.phase == FOLLOW_UP),
     )
@@ -90,13 +92,15 @@ def gated(steps: list[Step], probes: tuple[str, ...]) -> Iterator[Step]:
 
 
 def torn_down(steps: list[Step]) -> Iterator[Step]:
-    """Units stop, their files go, systemd is told, and empty folders go last."""
-    yield from sorted((step for step in steps if isinstance(step.item, Unit)), key=made)
+    """Units stop, their files go, whoever reads those is told, and empty folders go last."""
+    units = sorted((step for step in steps if isinstance(step.item, Unit)), key=made)
     files = [step for step in steps if not isinstance(step.item, Unit)]
-    yield from fence(files)
+    yield from (step for step in units if step.verb == REMOVE)
+    yield from fence(steps)
     yield from sorted(files, key=made, reverse=True)
     if any(of_systemd(step) for step in files):
         yield Step(PUT, Daemon())
+    yield from (step for step in units if step.verb != REMOVE)
 
 
 def fence(steps: list[Step]) -> Iterator[Step]:
@@ -141,6 +145,12 @@ def preparation(step: Step) -> tuple[int, bool, bool, str]:
 
 def made(step: Step) -> tuple[str, int, int, str]:
     return (step.site, KINDS.index(type(step.item)), VERBS.index(step.verb), step.item.name)
+
+
+def sites_that_leave(changes: Sequence[Step]) -> set[str]:
+    return {step.site for step in changes if step.verb == REMOVE} - {
+        step.site for step in changes if step.verb == PUT
+    }
 
 
 def late(step: Step) -> bool:

@@ -40,7 +40,7 @@ def removals(
         for key, owned in surplus.items()
         if not stays(item := items.item(owned.words), key in left, facts.items.get(key))
     ]
-    steps += [step for site in sorted(purge) for step in purged(site, left)]
+    steps += [step for site in sorted(purge) for step in purged(site, left, facts)]
     return steps, tuple(key for key, owned in left.items() if kept(items.item(owned.words)))
 
 
@@ -66,12 +66,16 @@ def phase(item: Item) -> str:
     return CLEANUP if isinstance(item, Certificate | MongoUser) else CHANGE
 
 
-def purged(site: str, left: Mapping[str, Owned]) -> Iterator[Step]:
+def purged(site: str, left: Mapping[str, Owned], facts: Facts) -> Iterator[Step]:
     """The data of *site*, after everything else: it cannot be brought back."""
+    for item in data(site, left):
+        yield Step(REMOVE, item, facts.items.get(item.key), CLEANUP, site)
+
+
+def data(site: str, left: Mapping[str, Owned]) -> Iterator[Item]:
     found = [items.item(owned.words) for owned in left.values() if owned.site == site]
     for user in (item for item in found if isinstance(item, MongoUser)):
-        yield Step(REMOVE, Database(user.database), phase=CLEANUP, site=site)
-        yield Step(REMOVE, user, phase=CLEANUP, site=site)
-    yield Step(REMOVE, Tree(f"{paths.SITES}/{site}"), phase=CLEANUP, site=site)
-    for login in (item for item in found if isinstance(item, User)):
-        yield Step(REMOVE, login, phase=CLEANUP, site=site)
+        yield Database(user.database)
+        yield user
+    yield Tree(f"{paths.SITES}/{site}")
+    yield from (item for item in found if isinstance(item, User))

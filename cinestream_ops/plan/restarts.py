@@ -4,7 +4,7 @@ Which running units must notice a change: those whose own inputs it touches, and
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, KeysView, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from cinestream_ops.state.facts import Facts
 from cinestream_ops.state.items import Item, Unit
@@ -28,14 +28,14 @@ def restarts(
         Step(verb, unit, facts.items.get(unit.key), site=last(unit, touched, site))
         for site, items in desired.items()
         for unit in running(items, facts)
-        if (verb := verb_for(unit, touched.keys(), site in restart))
+        if (verb := verb_for(unit, touched, site in restart))
     ]
 
 
 def last(unit: Unit, touched: Mapping[str, str], site: str) -> str:
     """The site whose files *unit* must wait for; those of the server come before any other."""
-    inputs = touched.keys() & {*unit.restart_on, *unit.reload_on}
-    return max((touched[key] for key in inputs), default=site)
+    inputs = (*unit.restart_on, *unit.reload_on)
+    return max((touched[key] for key in touched if hit(key, inputs)), default=site)
 
 
 def running(items: Iterable[Item], facts: Facts) -> Iterator[Unit]:
@@ -46,7 +46,12 @@ def running(items: Iterable[Item], facts: Facts) -> Iterator[Unit]:
                 yield item
 
 
-def verb_for(unit: Unit, touched: KeysView[str], asked: bool) -> str:
-    if (asked and unit.companions) or touched & set(unit.restart_on):
+def verb_for(unit: Unit, touched: Collection[str], asked: bool) -> str:
+    if (asked and unit.companions) or any(hit(key, unit.restart_on) for key in touched):
         return RESTART
-    return RELOAD if touched & set(unit.reload_on) else ""
+    return RELOAD if any(hit(key, unit.reload_on) for key in touched) else ""
+
+
+def hit(key: str, inputs: Collection[str]) -> bool:
+    """Whether *key* is one of *inputs*, of which one that ends in `/` is all that is below it."""
+    return key in inputs or any(each.endswith("/") and key.startswith(each) for each in inputs)

@@ -22,8 +22,10 @@ class House:
 
     def with_site(self, site: Site) -> House:
         """The house with *site* in it, old or new; raises BadSpec where two sites clash."""
-        sites = {**self.sites, site.name: site}
-        return sound(replace(self, sites=dict(sorted(sites.items()))))
+        # The newcomer comes last, so that faults are told as its own.
+        others = self.without_site(site.name).sites
+        house = sound(replace(self, sites={**others, site.name: site}))
+        return replace(house, sites=dict(sorted(house.sites.items())))
 
     def without_site(self, name: str) -> House:
         return replace(self, sites={key: site for key, site in self.sites.items() if key != name})

@@ -222,7 +222,8 @@ class Unit(Item):
     A systemd unit, enabled and active.
 
     Its *companions* (a worker's socket) are stopped and disabled with it.  It is restarted when a
-    step touches one of the keys in *restart_on*, and reloaded for those in *reload_on*.
+    step touches one of the keys in *restart_on*, and reloaded for those in *reload_on*; a key that
+    ends in `/` stands for all that is below it.
     """
 
     kind = "unit"

@@ -62,7 +62,7 @@ def hang_up() -> None:
     raise EOFError("hung up")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(beginnings, wishes)
 def test_a_change_that_is_not_committed_leaves_no_trace(beginning, wanted):
     with tempfile.TemporaryDirectory() as folder:
@@ -75,7 +75,7 @@ def test_a_change_that_is_not_committed_leaves_no_trace(beginning, wanted):
         assert before == tree(land)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(beginnings, wishes)
 def test_a_change_whose_agent_died_is_undone(beginning, wanted):
     with tempfile.TemporaryDirectory() as folder:
@@ -92,7 +92,7 @@ def test_a_change_whose_agent_died_is_undone(beginning, wanted):
         assert before == tree(land)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(beginnings, wishes)
 def test_a_change_that_is_committed_leaves_nothing_behind(beginning, wanted):
     with tempfile.TemporaryDirectory() as folder:

@@ -5,6 +5,9 @@ How commands speak.
 import pytest
 
 from cinestream_ops.cli import progress, show
+from cinestream_ops.plan import Plan
+from cinestream_ops.state.items import File
+from cinestream_ops.state.steps import PUT, Step
 
 ROWS = [
     {"name": "blog", "workers": 4, "domains": ["blog.example", "www.blog.example"]},
@@ -43,10 +46,10 @@ def test_what_is_no_data_goes_to_stderr(capsys):
     assert ("", "warning: it is late\nhint: go to bed\n") == capsys.readouterr()
 
 
-def test_progress_outside_a_terminal_is_a_line_a_second_at_most(capsys):
+def test_progress_outside_a_terminal_is_a_line_now_and_then(capsys):
     now = [0.0]
     told = progress.lines(lambda: now[0])
-    for now[0], what in [(0.5, "a"), (1.2, "b"), (1.9, "c"), (2.3, "d")]:
+    for now[0], what in [(0.5, "a"), (1.2, "b"), (1.9, "c"), (4.3, "d")]:
         told(what, 3, 10)
 
     assert "[3/10] b\n[3/10] d\n" == capsys.readouterr().err
@@ -54,20 +57,21 @@ def test_progress_outside_a_terminal_is_a_line_a_second_at_most(capsys):
 
 def test_the_events_of_a_change_are_told_as_news_of_a_work():
     heard = []
-    report = progress.of_steps(lambda *news: heard.append(news))
+    plan = Plan((Step(PUT, File("/etc/motd", b"")),))
+    report = progress.of_plan(plan, lambda *news: heard.append(news))
     step = {"event": "step", "n": 2, "of": 9, "verb": "put", "key": "file:/etc/motd"}
     report({**step, "state": "begin"})
     report({"event": "progress", "key": "x", "text": "downloading", "done": 5, "total": 20})
     report({**step, "state": "end"})
 
     assert [
-        ("put /etc/motd", 1, 9),
+        ("create `/etc/motd`", 1, 9),
         ("downloading (25%)", 1, 9),
-        ("put /etc/motd", 2, 9),
+        ("create `/etc/motd`", 2, 9),
     ] == heard
 
 
 def test_what_is_waited_for_is_told_at_once(capsys):
-    progress.of_steps(lambda *_: None)({"event": "waiting", "for": "`ann@laptop`, at work"})
+    progress.of_plan(Plan(), lambda *_: None)({"event": "waiting", "for": "`ann@laptop`, at work"})
 
     assert "Waiting for `ann@laptop`, at work\n" == capsys.readouterr().err

@@ -74,7 +74,7 @@ def test_a_list_of_variables_masks_what_is_secret():
         ("A", "1", "plain"),
         ("SITE", "blog", "cinestream"),
         ("KEY", "•••", "secret"),
-        ("SECRET_KEY", "•••", "secret"),
+        ("SECRET_KEY", "•••", "on the server"),
     ] == [tuple(row.values()) for row in env.rows(BLOG, fact)]
 
 

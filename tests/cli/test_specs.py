@@ -101,7 +101,7 @@ def test_two_sites_on_one_block_of_ports_are_refused(over):
 
 
 def test_a_missing_file_is_told(host):
-    with pytest.raises(OpsError, match="`/nowhere.toml` cannot be read"):
+    with pytest.raises(OpsError, match=r"`/nowhere\.toml` cannot be read"):
         specs.wanted(host, Path("/nowhere.toml"))
 
 

@@ -81,11 +81,11 @@ def test_specs_are_for_root_alone_and_read_back_the_same():
     assert House(toml.server(MONGODB), {"blog": toml.site("blog", WITH_DOMAIN)}) == read
 
 
-def test_the_firewall_is_loaded_anew_when_a_site_comes():
+def test_the_firewall_is_loaded_anew_when_a_site_comes_or_goes():
     own, site = wanted()
 
     firewall = of(Unit, own)["cinestream-firewall.service"]
-    assert "file:/etc/cinestream/nft/blog.nft" in firewall.reload_on
+    assert "file:/etc/cinestream/nft/" in firewall.reload_on
     assert b"{ 8001-8100 }" in of(File, site)["/etc/cinestream/nft/blog.nft"].content
 
 

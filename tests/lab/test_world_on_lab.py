@@ -283,14 +283,18 @@ say(why, record["state"], record["names"], CONF.read_text() == http(*NAMES))
 """
 
 
-def test_a_wrong_record_is_told_with_its_address(domain):
-    domain.dns("add-a", host=NAMES[1], addresses=["127.0.0.9"])
+@pytest.mark.parametrize(
+    ("address", "answer"),
+    [("10.77.0.1", "nobody answers on port 80"), ("127.0.0.9", "nobody else can reach it")],
+)
+def test_a_wrong_record_is_told_with_its_address(domain, address, answer):
+    domain.dns("add-a", host=NAMES[1], addresses=[address])
     try:
         why, state, names, untouched = domain.with_certificates(ISSUE)
     finally:
         domain.dns("clear-a", host=NAMES[1])
 
-    assert why.startswith(f"`{NAMES[1]}` leads to `127.0.0.9` (A), where ")
+    assert f"`{NAMES[1]}` leads to `{address}` (A), where {answer}" in why
     assert ("pending-dns", [], True) == (state, names, untouched)
 
 
@@ -348,15 +352,15 @@ def test_fewer_names_are_a_new_certificate(domain):
     assert [[NAMES[0]]] == names
 
 
+ANOTHER = """
+other = f"server {{ listen 443 ssl; server_name {NAMES[1]}; include snippets/snakeoil.conf; }}"
+(CONF.parent / "another.conf").write_text(other)
+pursuit.BEFORE_SERVED = 2
+"""
+
+
 def test_a_certificate_that_is_not_served_is_switched_back(domain):
-    why, state, names, untouched = domain.with_certificates(
-        """
-        other = f"server {{ listen 443 ssl; server_name {NAMES[1]}; include snippets/snakeoil.conf; }}"
-        (CONF.parent / "another.conf").write_text(other)
-        pursuit.BEFORE_SERVED = 2
-        """
-        + ISSUE
-    )
+    why, state, names, untouched = domain.with_certificates(ANOTHER + ISSUE)
 
     assert f"`{NAMES[1]}` was not served with its certificate on `127.0.0.1`" in why
     assert ("http-only", [], True) == (state, names, untouched)

@@ -104,7 +104,7 @@ class Visitors:
     """People who keep asking for a page while something else goes on."""
 
     SCRIPT = (
-        "while [ ! -e /run/enough ]; do curl -s -o /dev/null -m 20 -w '%{http_code}\\n' "
+        "while [ ! -e /run/enough ]; do curl -s -o /dev/null -o /dev/null -m 20 -w '%{http_code}\\n' "
         "-H 'Host: movie-app.localhost' http://127.0.0.1/healthz http://127.0.0.1/; done"
     )
 

@@ -185,7 +185,7 @@ def test_a_full_disk_refuses_the_change_whole(rough: Standing):
         (f"add-site blog --source {SITES / 'bottle_site'} --wsgi nothing:app --yes", "nothing"),
         (f"add-site blog --source {SITES / 'bottle_site'} --wsgi 'shop;ls:app' --yes", "shop;ls"),
         ("edit-site nobody --workers 2 --yes", "nobody"),
-        ("env set shop $'A=1\nB=2' --yes", "A"),
+        ("env set shop $'A=1\nB=2' --yes", "line break"),
         ("env set shop 'a-b=1' --yes", "a-b"),
         ("remove-site nobody --yes", "nobody"),
         ("domain remove shop nowhere.example.com --yes", "nowhere.example.com"),

@@ -171,6 +171,15 @@ def test_the_servers_firewall_hears_of_a_new_site():
     assert at(steps, f"put file:{TEMPLATE}") < at(steps, "reload unit:wall.service")
 
 
+def test_the_servers_firewall_hears_of_a_site_that_left():
+    wall = Unit("wall.service", reload_on=("file:/etc/systemd/",))
+    had = played(plan({"": (wall,), "blog": site()}, BARE), BARE)
+
+    steps = told(plan({"": (wall,)}, had, only={"blog"}).steps)
+
+    assert at(steps, f"remove file:{TEMPLATE}") < at(steps, "reload unit:wall.service")
+
+
 def test_what_a_package_may_bring_uninvited_is_removed_with_it():
     steps = told(plan({"": (Package("nginx"), Absent("/etc/nginx/default"))}, BARE).steps)
 

@@ -59,7 +59,7 @@ def store(settings):
 @pytest.fixture
 def app(settings):
     from showtimes import create_app
-    from showtimes.factory import store_of
+    from showtimes.database import store_of
 
     app = create_app(settings)
     yield app

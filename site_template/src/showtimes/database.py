@@ -5,7 +5,7 @@ The site's database, opened when it is first needed and prepared once per proces
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pymongo
 from pymongo.collection import Collection
@@ -13,10 +13,19 @@ from pymongo.database import Database
 
 from showtimes import cities, indexes
 
+if TYPE_CHECKING:
+    from flask import Flask
+
 Document = dict[str, Any]
+
+NAME = "showtimes.store"  # under which an application keeps its own
 
 PATIENCE_MS = 2_000  # to find a server, so that a page says soon that there is none
 READ_MS = 10_000
+
+
+def store_of(app: Flask) -> Store:
+    return cast("Store", app.extensions[NAME])
 
 
 class Store:

@@ -4,18 +4,15 @@ Puts the web application together; everything it is made of lives elsewhere.
 
 from __future__ import annotations
 
-from typing import cast
-
 from flask import Flask
 from flask_babel import Babel
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from showtimes import assets, errors, languages, security
-from showtimes.database import Store
+from showtimes.database import NAME, Store
 from showtimes.pages import pages
 from showtimes.settings import Settings
 
-STORE = "showtimes.store"
 FORM_BYTES = 64 * 1024
 
 
@@ -30,7 +27,7 @@ def create_app(settings: Settings) -> Flask:
     )
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     app.session_interface = security.Sessions()
-    app.extensions[STORE] = Store(settings.mongodb_uri, settings.mongodb_database)
+    app.extensions[NAME] = Store(settings.mongodb_uri, settings.mongodb_database)
     Babel(app, locale_selector=languages.locale)
     for part in (languages, assets, security, errors):
         part.init_app(app)
@@ -39,7 +36,3 @@ def create_app(settings: Settings) -> Flask:
     # request.
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
     return app
-
-
-def store_of(app: Flask) -> Store:
-    return cast("Store", app.extensions[STORE])

@@ -23,7 +23,7 @@ from flask_babel import ngettext
 from werkzeug.wrappers import Response as Redirect
 
 from showtimes import languages, places, schedule, visits
-from showtimes.database import Store
+from showtimes.database import Store, store_of
 from showtimes.places import Place
 
 pages = Blueprint("pages", __name__)
@@ -34,7 +34,7 @@ SEARCH_LETTERS = 80
 
 
 def store() -> Store:
-    return current_app.extensions["showtimes.store"]  # type: ignore[no-any-return]
+    return store_of(current_app)
 
 
 @pages.context_processor

@@ -9,7 +9,7 @@ import os
 from pymongo.errors import PyMongoError
 
 from showtimes import create_app
-from showtimes.factory import store_of
+from showtimes.database import store_of
 from showtimes.settings import Settings
 
 app = create_app(Settings.read(os.environ))
