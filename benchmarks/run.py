@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,6 +28,7 @@ from world import world, written
 
 from cinestream_ops import engine, lab
 from cinestream_ops.channel.target import Target
+from cinestream_ops.lab.faults import NoSuchLab
 
 HERE = Path(__file__).parent
 NAME = "bench"
@@ -171,7 +172,8 @@ def booted(*, peers: bool) -> Iterator[Bench]:
         pip = [str(PEERS / "bin/pip"), "install", "-q", "-r", str(HERE / "peers/requirements.txt")]
         subprocess.run(pip, check=True)
     with TemporaryDirectory() as home:
-        lab.down(NAME)
+        with suppress(NoSuchLab):
+            lab.down(NAME)
         bench = Bench(Path(home), lab.up(NAME), peers)
         try:
             bench.cinestream("lab", "up", NAME)

@@ -28,7 +28,9 @@ CAA = re.compile(r'(\d+) (\w+) "?([^"]*)"?')
 Finding = Dict[str, Any]
 
 
-def check(names: Sequence[str], kit: Kit, issuers: Sequence[str] = ()) -> List[Finding]:
+def check(
+    names: Sequence[str], kit: Kit, issuers: Sequence[str] = (LETS_ENCRYPT,)
+) -> List[Finding]:
     """
     One finding for each of *names*: `a`, `aaaa`, `caa`, the `token` as each address answered it,
     what is `served` on 443, and `why` and `hint`, empty if all is well.

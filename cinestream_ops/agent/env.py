@@ -11,6 +11,7 @@ import os
 import re
 import stat
 from base64 import urlsafe_b64encode
+from contextlib import suppress
 from typing import Any, Dict, Iterable, Iterator, Sequence
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -118,7 +119,7 @@ def text(path: str) -> str:
     """What the file at *path* holds; empty if there is none."""
     try:
         with Place(path) as here:
-            return as_text(here.content()) if here.stat() else ""
+            return as_text(here.content()) if here.is_file() else ""
     except FileNotFoundError:
         return ""
 
@@ -139,8 +140,10 @@ def hidden(item: Item) -> Iterator[str]:
     """Secret values, and the passwords inside those that are URIs."""
     if not isinstance(item, EnvFile):
         return
-    plain = dict(item.plain)
-    for key, value in dotenv.parse(text(item.path)).items():
+    plain, found = dict(item.plain), ""
+    with suppress(Refused):  # what is in its place holds no secret of ours
+        found = text(item.path)
+    for key, value in dotenv.parse(found).items():
         if key not in plain and len(value) >= SHORTEST:
             yield value
             uri = URI.fullmatch(value)

@@ -16,13 +16,12 @@ import os
 import pwd
 import stat
 from types import TracebackType
-from typing import Any, Dict, Optional, Self, Type, TypeVar
+from typing import Any, Dict, Optional, Type
 
 from cinestream_ops.agent.refused import Refused
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 WAS = ".cinestream-was"
-P = TypeVar("P", bound="Place")
 
 
 class Place:
@@ -37,7 +36,7 @@ class Place:
         self.draft = f".{self.name}.cinestream"
         self.was = f".{self.name}{WAS}"
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Place:  # noqa: PYI034 -- `Self` came with Python 3.11
         self.fd = opened(self.folder)
         return self
 
@@ -57,6 +56,10 @@ class Place:
             return os.stat(name or self.name, dir_fd=self.fd, follow_symlinks=False)
         except FileNotFoundError:
             return None
+
+    def is_file(self) -> bool:
+        found = self.stat()
+        return bool(found and stat.S_ISREG(found.st_mode))
 
     def content(self) -> bytes:
         """Of a regular file; `OSError` for anything else."""
@@ -114,6 +117,8 @@ class Place:
             # rename(2) does nothing, and leaves both, when both are the same file.
             self.discard(self.was)
         elif kept:
+            if here and (stat.S_ISDIR(kept.st_mode) or stat.S_ISDIR(here.st_mode)):
+                self.discard(self.name)
             self.rename(self.was, self.name)
 
     def discard(self, name: str) -> None:

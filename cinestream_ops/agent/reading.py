@@ -23,6 +23,6 @@ def content(path: str, readable: Collection[str]) -> Optional[str]:
         raise Refused(f"`{path}` is not a file that is shown")
     try:
         with Place(path) as here:
-            return b2a_base64(here.content(), newline=False).decode() if here.stat() else None
+            return b2a_base64(here.content(), newline=False).decode() if here.is_file() else None
     except FileNotFoundError:
         return None

@@ -6,11 +6,13 @@ Nothing may cut it short: each step is tried even when an earlier one failed.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Dict, Iterable, List, Sequence, Set
 
 from cinestream_ops.agent import kinds
 from cinestream_ops.agent.journal import Journal
 from cinestream_ops.agent.kit import Kit
+from cinestream_ops.agent.refused import Refused
 from cinestream_ops.state.steps import Step
 
 
@@ -59,7 +61,6 @@ def undone(run: Sequence[Step], kit: Kit) -> Dict[str, str]:
 def sweep(steps: Iterable[Step]) -> None:
     """Remove what was kept for *steps*, folders before what they hold."""
     for step in reversed(list(steps)):
-        try:
+        # A leftover is ugly, and harms nobody.
+        with suppress(OSError, Refused):
             kinds.sweep(step)
-        except OSError:  # a leftover is ugly, and harms nobody
-            continue

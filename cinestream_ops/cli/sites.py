@@ -24,7 +24,6 @@ def sites(asked: Reading) -> None:
                 "name": site.name,
                 "port": site.port,
                 "workers": site.workers,
-                "port": site.port,
                 "ports": f"{site.ports[0]}-{site.ports[-1]}",
                 "domains": list(site.names),
                 "source": site.source,

@@ -11,15 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cinestream_ops.cli import code, files
+from cinestream_ops.cli import blocks, code, files
 from cinestream_ops.cli.session import Session
 from cinestream_ops.engine import Carried
 from cinestream_ops.spec import house as houses
 from cinestream_ops.spec import toml
 from cinestream_ops.spec.house import House
 from cinestream_ops.spec.site import BUNDLED
-
-Tables = dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -48,12 +46,13 @@ def wanted(host: Session, file: Path | None) -> Wanted:
 
 def over(host: Session, told: Mapping[str, Any]) -> Wanted:
     """The server's specs with *told* over them; raises `BadSpec` with all faults."""
-    tables = told.get("sites")
     uploads: dict[str, bytes | Path] = {}
-    filled: dict[str, Any] = dict(told)
-    if isinstance(tables, dict):
+    filled = dict(told)
+    if isinstance(told.get("sites"), dict):
+        placed = blocks.placed(told["sites"], host.house, host.found.facts.listeners)
         filled["sites"] = {
-            name: completed(host, name, table, uploads) for name, table in tables.items()
+            name: completed(table, placed.get(name, {}), uploads)
+            for name, table in told["sites"].items()
         }
     found = toml.parse_file(toml.dump(filled))
     sites = dict(sorted({**host.house.sites, **found.sites}.items()))
@@ -62,17 +61,15 @@ def over(host: Session, told: Mapping[str, Any]) -> Wanted:
     return Wanted(both, Carried(uploads=uploads), named)
 
 
-def completed(host: Session, name: str, table: Any, uploads: dict[str, bytes | Path]) -> Any:
-    """*table* with the port it has or may have, and the digests of its source."""
+def completed(table: Any, block: Mapping[str, int], uploads: dict[str, bytes | Path]) -> Any:
+    """*table* with the *block* of ports it has or may have, and the digests of its source."""
     if not isinstance(table, dict):
         return table
-    there = host.house.sites.get(name)
-    known = {"port": there.port, "reserve": there.reserve} if there else {}
-    brought = code.Code()
-    if "release" not in table:
-        brought = source(table)
-        uploads.update(brought.uploads)
-    return {**brought.keys, **known, **table}
+    brought = code.Code() if "release" in table else source(table)
+    uploads.update(brought.uploads)
+    # A relative path would be another folder's the next time.
+    full = {"source": brought.keys["source"]} if brought.keys else {}
+    return {**brought.keys, **block, **table, **full}
 
 
 def source(table: Mapping[str, Any]) -> code.Code:

@@ -59,14 +59,15 @@ def ordered(steps: Iterable[Step], probes: tuple[str, ...]) -> tuple[Step, ...]:
     """*steps* as they are taken, with the fences, reloads and the gate they need."""
     mine = list(steps)
     changes = [step for step in mine if step.phase == CHANGE]
-    last = sites_that_leave(changes)
-    early = [step for step in changes if not late(step) and step.site not in last]
+    leaving = sites_that_leave(changes)
+    early = [step for step in changes if not late(step) and step.site not in leaving]
+    last = [step for step in changes if late(step) or step.site in leaving]
     return (
         *sorted((step for step in mine if step.phase == PREPARE), key=preparation),
         *built([step for step in early if not step.site]),
         *built([step for step in early if step.site]),
         *gated([step for step in changes if in_nginx(step)], probes),
-        *torn_down([step for step in changes if step not in early and not in_nginx(step)]),
+        *torn_down([step for step in last if not in_nginx(step)]),
         *(step for step in mine if step.phase == CLEANUP),
         *(step for step in mine if step.phase == FOLLOW_UP),
     )

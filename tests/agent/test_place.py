@@ -80,4 +80,4 @@ def test_a_pipe_in_place_of_a_file_is_told_and_not_read(site):
 @pytest.mark.parametrize("path", ["relative", "/a/../b", "/", "/a//b", "/a/"])
 def test_only_full_plain_paths_are_places(path):
     with pytest.raises(Refused, match="is not a full path"):
-        disk.fact(File(path, b""))
+        disk.put(File(path, b""))

@@ -111,3 +111,25 @@ def test_names_choose_among_the_sites(host):
     assert {"blog"} == specs.scope(host, ["blog"], wanted)
     with pytest.raises(NotFound, match="no site `shop`"):
         specs.scope(host, ["shop"], wanted)
+
+
+def test_new_sites_without_ports_get_blocks_of_their_own(over):
+    wanted = over("[sites.a]\n[sites.b]\nworkers = 150\n[sites.c]\nport = 8101\n[sites.d]\n")
+
+    found = {name: (site.port, site.reserve) for name, site in wanted.house.sites.items()}
+    assert {
+        "blog": (8001, 100),
+        "c": (8101, 100),
+        "a": (8201, 100),
+        "b": (8301, 200),
+        "d": (8501, 100),
+    } == found
+
+
+def test_the_source_of_a_file_is_named_by_its_full_path(over, tmp_path):
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop/shop.py").write_text(WSGI)
+
+    wanted = over('[sites.shop]\nsource = "shop"\nwsgi = "shop:app"\n')
+
+    assert str(tmp_path / "shop") == wanted.house.sites["shop"].source

@@ -35,7 +35,9 @@ class Owner:
 
     def __init__(self, home: Path, **env: str) -> None:
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        self.home, self._env = home, {**os.environ, "PATH": path, "HOME": str(home), **env}
+        settings = ("CINESTREAM_", "XDG_")
+        others = {name: text for name, text in os.environ.items() if not name.startswith(settings)}
+        self.home, self._env = home, {**others, "PATH": path, "HOME": str(home), **env}
 
     def types(self, command: Command, document: str) -> None:
         done = subprocess.run(
