@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import Callable, Dict, List, Sequence
+from typing import Any, Callable, Dict, List, Sequence
 
 from cinestream_ops.agent import place
 from cinestream_ops.agent.kinds import RESTORE
@@ -27,11 +27,15 @@ def look(found: Sequence[Item]) -> Dict[str, Fact]:
 
 
 def fact(item: Item) -> Fact:
-    """What stands at the place of *item*; something of another sort is told by its name alone."""
+    return standing(item, told)
+
+
+def standing(item: Item, tell: Callable[[Any, Place, os.stat_result], Fact]) -> Fact:
+    """What *tell* says of what stands at the place of *item*; None if nothing does."""
     try:
         with Place(item.name) as here:
             found = here.stat()
-            return told(item, here, found) if found else None
+            return tell(item, here, found) if found else None
     except FileNotFoundError:
         return None
     except Refused:
@@ -39,6 +43,7 @@ def fact(item: Item) -> Fact:
 
 
 def told(item: Item, here: Place, found: os.stat_result) -> Fact:
+    """The fact of *item*; something of another sort is told by its name alone."""
     sort = stat.S_IFMT(found.st_mode)
     if isinstance(item, Absent):
         return {"present": True}

@@ -12,7 +12,7 @@ import re
 import stat
 from base64 import urlsafe_b64encode
 from contextlib import suppress
-from typing import Any, Dict, Iterable, Iterator, Sequence
+from typing import Dict, Iterable, Iterator, Sequence
 from urllib.parse import parse_qsl, quote, urlencode
 
 from cinestream_ops.agent import disk, dotenv, place
@@ -35,24 +35,17 @@ back, sweep = disk.back, disk.sweep
 
 
 def look(found: Sequence[EnvFile]) -> Dict[str, Fact]:
-    return {item.key: fact(item) for item in found}
+    return {item.key: disk.standing(item, told) for item in found}
 
 
-def fact(item: EnvFile) -> Fact:
+def told(item: EnvFile, here: Place, found: os.stat_result) -> Fact:
     """Values are told of the keys that *item* itself names as plain; of others, the names."""
-    try:
-        with Place(item.path) as here:
-            found = here.stat()
-            if found and stat.S_ISREG(found.st_mode):
-                return {**place.mark(found), **told(item, here.content())}
-            return disk.other(found) if found else None
-    except FileNotFoundError:
-        return None
-
-
-def told(item: EnvFile, content: bytes) -> Dict[str, Any]:
+    if not stat.S_ISREG(found.st_mode):
+        return disk.other(found)
+    content = here.content()
     values, shown = dotenv.parse(as_text(content)), dict(item.plain)
     return {
+        **place.mark(found),
         "plain": {key: value for key, value in values.items() if key in shown},
         "hidden": sorted(values.keys() - shown.keys()),
         "seal": hmac.new(KEY, content, "sha256").hexdigest(),

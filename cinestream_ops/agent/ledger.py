@@ -49,7 +49,7 @@ def failures(entries: Entries, name: str, now: float) -> Optional[Limit]:
 def full(entries: Entries, what: str, most: int, span: float, now: float) -> float:
     """When the oldest of the last *most* falls out of the *span*; 0 if there is room now."""
     times = sorted(entry["at"] for entry in entries if entry["what"] == what)
-    recent = [at for at in times if at > now - span]
+    recent = [at for at in times if at + span > now]
     return recent[-most] + span if len(recent) >= most else 0
 
 

@@ -59,11 +59,15 @@ def secrets(item: Item, site: str, facts: Facts, carried: Carried) -> Item:
     if not isinstance(item, EnvFile):
         return item
     owned = facts.owned.get(item.key)
-    before = owned.words.get("secrets", ()) if owned else ()
+    before = items.item(owned.words) if owned else item
+    assert isinstance(before, EnvFile)
+    wanted = {*item.secrets, *dict(item.plain), *dict(item.generated)}
     return replace(
         item,
         given=tuple(name for name in carried.given(site) if name in item.secrets),
-        dropped=tuple(name for name in before if name not in item.secrets),
+        dropped=tuple(
+            name for name in (*before.secrets, *dict(before.plain)) if name not in wanted
+        ),
     )
 
 

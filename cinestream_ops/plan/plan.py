@@ -21,8 +21,6 @@ from cinestream_ops.state.items import (
 )
 from cinestream_ops.state.steps import CHANGE, FOLLOW_UP, PREPARE, PUT, Step
 
-type_of_code = (Release, Venv, Symlink)
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -87,8 +85,14 @@ def missing(site: str, items: tuple[Item, ...], facts: Facts) -> Iterator[Step]:
         unmet += [item for item in items if isinstance(item, Absent) and item not in unmet]
     steps = [Step(PUT, item, facts.items.get(item.key), phase(item), site) for item in unmet]
     yield from order.with_parents_first(steps)
-    if any(isinstance(step.item, type_of_code) for step in steps):
+    if any(runs_otherwise(step) for step in steps):
         yield from (Step(PUT, item, site=site) for item in items if isinstance(item, Check))
+
+
+def runs_otherwise(step: Step) -> bool:
+    """Whether workers will run other code because of *step*, or the same in another way."""
+    code = isinstance(step.item, Release | Venv | Symlink)
+    return code or step.item.name.endswith("@.service")
 
 
 def phase(item: Item) -> str:

@@ -23,7 +23,9 @@ NAMES = ("a", "b", "d", "d/a", "d/e", "d/e/a")
 ORDER = {"who": "ann", "doing": "anything"}
 modes = st.sampled_from([0o600, 0o640, 0o755])
 sorts = st.one_of(
-    st.builds(lambda content, mode: lambda path: File(path, content, mode), st.binary(max_size=9), modes),
+    st.builds(
+        lambda content, mode: lambda path: File(path, content, mode), st.binary(max_size=9), modes
+    ),
     st.builds(lambda mode: lambda path: Directory(path, mode), modes),
     st.builds(lambda target: lambda path: Symlink(path, target), st.sampled_from(NAMES)),
     st.just(Absent),
@@ -62,7 +64,7 @@ def hang_up() -> None:
     raise EOFError("hung up")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(beginnings, wishes)
 def test_a_change_that_is_not_committed_leaves_no_trace(beginning, wanted):
     with tempfile.TemporaryDirectory() as folder:
@@ -75,7 +77,7 @@ def test_a_change_that_is_not_committed_leaves_no_trace(beginning, wanted):
         assert before == tree(land)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(beginnings, wishes)
 def test_a_change_whose_agent_died_is_undone(beginning, wanted):
     with tempfile.TemporaryDirectory() as folder:
@@ -83,8 +85,10 @@ def test_a_change_whose_agent_died_is_undone(beginning, wanted):
         begun(land, beginning)
         before = tree(land)
         if not (child := os.fork()):
-            change(land, wanted, lambda: os._exit(0))
-            os._exit(0)
+            try:
+                change(land, wanted, lambda: os._exit(0))
+            finally:
+                os._exit(1)
         os.waitpid(child, 0)
 
         recover.recover(land.parent / "home")
@@ -92,7 +96,7 @@ def test_a_change_whose_agent_died_is_undone(beginning, wanted):
         assert before == tree(land)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(beginnings, wishes)
 def test_a_change_that_is_committed_leaves_nothing_behind(beginning, wanted):
     with tempfile.TemporaryDirectory() as folder:

@@ -27,7 +27,9 @@ def pythons() -> dict[str, str]:
 
 def version(path: str) -> str:
     ask = "import sys; print('.'.join(map(str, sys.version_info[:2])))"
-    return subprocess.run([path, "-c", ask], capture_output=True, text=True, check=False).stdout.strip()
+    return subprocess.run(
+        [path, "-c", ask], capture_output=True, text=True, check=False
+    ).stdout.strip()
 
 
 def number(text: str) -> tuple[int, ...]:
@@ -79,6 +81,8 @@ def test_every_module_can_be_imported(python, tmp_path):
     lines = "\n".join(f"import {name}" for name in names)
     program.write_text(f"{program.read_text()}\n{lines}\n")
 
-    done = subprocess.run([python, "-I", "-S", program], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [python, "-I", "-S", program], capture_output=True, text=True, check=False
+    )
 
     assert (0, "") == (done.returncode, done.stderr)

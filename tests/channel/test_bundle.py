@@ -56,9 +56,13 @@ def meaning(source: str) -> str:
     """The tree of *source* with its line numbers, and without its docstrings."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
+            node
+        ):
             node.body[0] = ast.Expr(ast.Constant(""), lineno=node.body[0].lineno)
-    lines = [(node.lineno, type(node).__name__) for node in ast.walk(tree) if isinstance(node, ast.stmt)]
+    lines = [
+        (node.lineno, type(node).__name__) for node in ast.walk(tree) if isinstance(node, ast.stmt)
+    ]
     return ast.dump(tree) + str(lines)
 
 

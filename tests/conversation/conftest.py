@@ -4,7 +4,6 @@ The same claims over every channel: a process on this machine, and a real sshd.
 
 from __future__ import annotations
 
-
 import pytest
 
 from cinestream_ops.channel.local import local

@@ -7,7 +7,6 @@ It does not know over which channel it is spoken to.
 from __future__ import annotations
 
 import json
-import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -127,5 +126,5 @@ def told(path: Path) -> tuple[Any, ...]:
     if stat.S_ISREG(found.st_mode):
         content = path.read_bytes()
     elif stat.S_ISLNK(found.st_mode):
-        content = os.readlink(path)
+        content = str(path.readlink())
     return (stat.filemode(found.st_mode), found.st_uid, found.st_gid, content)

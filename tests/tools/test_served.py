@@ -218,15 +218,15 @@ def test_a_visitor_keeps_to_the_worker_that_a_cookie_tells(front):
 
 
 def test_a_known_visitor_gets_no_new_cookie(front):
-    _, headers, _ = get(front, "shop.example", tls=True, Cookie=f"cinestream={'a' * 32}")
+    _, headers, _ = get(front, "shop.example", tls=True, Cookie=f"cinestream_worker={'a' * 32}")
 
     assert headers["Set-Cookie"] is None
 
 
 def test_a_cookie_that_is_not_ours_is_replaced(front):
-    _, headers, _ = get(front, "shop.example", tls=True, Cookie="cinestream=evil")
+    _, headers, _ = get(front, "shop.example", tls=True, Cookie="cinestream_worker=evil")
 
-    assert headers["Set-Cookie"].startswith("cinestream=")
+    assert headers["Set-Cookie"].startswith("cinestream_worker=")
 
 
 def test_visitors_are_spread_over_the_workers(front):
