@@ -190,12 +190,8 @@ def restore(here: Place, step: Step) -> None:
 
 
 def forget(here: Place) -> None:
-    """Nothing was here; a folder goes only if it is empty, for somebody may have moved in."""
-    found = here.stat()
-    if found and stat.S_ISDIR(found.st_mode):
-        os.rmdir(here.name, dir_fd=here.fd)
-    else:
-        here.discard(here.name)
+    """Nothing was here; what a program has put into a folder of this change goes with it."""
+    here.discard(here.name)
     here.discard(here.was)
 
 

@@ -157,7 +157,7 @@ def avx(has: bool) -> Finding:
     return finding(
         WARN,
         "the processor has no AVX, which MongoDB 5 and later need",
-        "choose another kind of processor, or run it elsewhere: `--mongodb external --mongo-uri-file FILE`",
+        "run it elsewhere, and give `--mongodb external --mongo-uri-file FILE`",
     )
 
 

@@ -36,6 +36,18 @@ def held(
         os.close(handle)
 
 
+def passed(home: Path, wait: float, waiting: Callable[[str], None]) -> None:
+    """Come by when nobody has the lock of *home*; `Locked` if that takes over *wait* seconds."""
+    try:
+        handle = os.open(home / "lock", os.O_RDWR | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return
+    try:
+        take(handle, wait, waiting)
+    finally:
+        os.close(handle)
+
+
 def take(handle: int, wait: float, waiting: Callable[[str], None]) -> None:
     end, reminder = time.monotonic() + wait, 0.0
     while not taken(handle):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Callable, Dict, Mapping, Set
 
 import cinestream_ops
-from cinestream_ops.agent import kinds, record, unfinished
+from cinestream_ops.agent import kinds, lock, record, unfinished
 from cinestream_ops.agent.kit import Kit
 from cinestream_ops.agent.refused import Refused
 from cinestream_ops.agent.stops import Stops
@@ -84,6 +84,9 @@ class Agent:
     def look(self, order: Order) -> None:
         from cinestream_ops.agent import certificates, machine
 
+        if order.get("wait") is not None:
+            # What a change in the making looks like is nothing to plan on.
+            lock.passed(self.home, order["wait"], self.waiting)
         owned = record.owned(self.home)
         asked = [*(each["words"] for each in owned.values()), *order["ask"]]
         found = {item.key: item for item in map(items.item, asked)}
@@ -98,6 +101,9 @@ class Agent:
             certificates=certificates.records(str(self.home)),
             recovered=self.recovered,
         )
+
+    def waiting(self, whom: str) -> None:
+        self.tell("waiting", **{"for": whom})
 
     def read(self, order: Order) -> None:
         from cinestream_ops.agent import reading

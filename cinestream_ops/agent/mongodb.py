@@ -52,6 +52,8 @@ def do(step: Step, kit: Kit) -> None:
 def back(step: Step) -> List[Step]:
     """Who was there before stays, and who was not goes; who is dropped is made again."""
     item = step.item
+    if isinstance(item, MongoAdmin):
+        return []  # made in a new database alone, whose folder goes with the same change
     if step.verb == REMOVE:
         return [Step(PUT, item, None, site=step.site)]
     there = ask(do="is-there", user=user_of(item), database=database_of(item))["there"]

@@ -79,7 +79,11 @@ class Transaction:
 
     def refuse_drift(self, steps: Sequence[Step]) -> None:
         facts = kinds.look({step.key: step.item for step in steps}.values())
-        drifted = {step.key: None for step in steps if plain(facts[step.key]) != step.before}
+        drifted = {
+            step.item.name: None
+            for step in steps
+            if identity(facts[step.key]) != identity(step.before)
+        }
         if drifted:
             keys = ", ".join(f"`{key}`" for key in drifted)
             verb = "has" if len(drifted) == 1 else "have"
@@ -235,9 +239,15 @@ def made(item: Item) -> List[Item]:
     return [item]
 
 
-def plain(fact: Fact) -> Fact:
-    """*fact* as it comes back over the wire."""
+def identity(fact: Fact) -> Fact:
+    """
+    What two facts share when nothing changed in between, as it comes back over the wire.
+
+    A seal covers the whole of an env file, whereas what is told of it depends on who asks.
+    """
     found: Fact = json.loads(json.dumps(fact))
+    if found and "seal" in found:
+        return {key: value for key, value in found.items() if key not in ("plain", "hidden")}
     return found
 
 

@@ -48,10 +48,19 @@ class Conversation:
                 frames.send(self._outbox, bundle.rest())
             frames.send_message(self._outbox, **order)
 
-    def ask(self, order: Mapping[str, Any]) -> Event:
-        """The one answer to *order*; raises `Refused`, or what it is a kind of."""
+    def ask(
+        self, order: Mapping[str, Any], report: Callable[[Event], None] = lambda _: None
+    ) -> Event:
+        """
+        The one answer to *order*; raises `Refused`, or what it is a kind of.
+
+        *report* is told of each time the agent says that it waits.
+        """
         self.send(order)
         answer = self._hear()
+        while answer["event"] == "waiting":
+            report(answer)
+            answer = self._hear()
         if answer["event"] == "refused":
             raise REFUSALS[answer["kind"]](answer["why"], answer["hint"])
         return answer

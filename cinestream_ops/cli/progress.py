@@ -108,9 +108,13 @@ def of_plan(plan: Plan, told: Told) -> Callable[[dict[str, Any]], None]:
         elif kind == "progress":
             told(detail(event), *now)
         elif kind == "waiting":
-            show.say(f"Waiting for {event['for']}")
+            waiting(event)
 
     return report
+
+
+def waiting(event: dict[str, Any]) -> None:
+    show.say(f"Waiting: {event['for']}")
 
 
 def detail(event: dict[str, Any]) -> str:

@@ -13,8 +13,8 @@ from difflib import get_close_matches
 from cinestream_ops import engine
 from cinestream_ops.channel import inventory
 from cinestream_ops.channel.target import Target
-from cinestream_ops.cli import confirm, early, show
-from cinestream_ops.cli.options import Reading
+from cinestream_ops.cli import confirm, early, progress, show
+from cinestream_ops.cli.options import Changing, Reading
 from cinestream_ops.engine import Conversation, Found
 from cinestream_ops.errors import NotFound, OpsError
 from cinestream_ops.spec.house import House
@@ -54,10 +54,16 @@ def opened(asked: Reading) -> Iterator[Session]:
         say=show.say,
         **early.taken(target),
     ) as conversation:
-        found = engine.look(conversation)
+        found = engine.look(conversation, wait=patience(asked), report=progress.waiting)
         if found.facts.recovered:
             show.warning("a change that was cut off earlier has been undone just now")
         yield Session(target, conversation, found)
+
+
+def patience(asked: Reading) -> float | None:
+    """How long to wait for another administrator, in seconds; who only reads need not."""
+    changes = isinstance(asked, Changing) and not asked.plan_only
+    return asked.wait if changes else None
 
 
 def alternatives(name: str, known: list[str]) -> str:

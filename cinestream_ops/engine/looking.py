@@ -4,7 +4,9 @@ One look at a server: its specs, and everything it has.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from cinestream_ops.channel.conversation import Conversation
 from cinestream_ops.spec import toml
@@ -21,7 +23,17 @@ class Found:
     facts: Facts
 
 
-def look(conversation: Conversation) -> Found:
-    """Everything, in one round trip; `BadSpec` when the specs there were broken by hand."""
-    facts = told.facts(conversation.ask({"do": "look", "ask": []}))
+def look(
+    conversation: Conversation,
+    *,
+    wait: float | None = None,
+    report: Callable[[dict[str, Any]], None] = lambda _: None,
+) -> Found:
+    """
+    Everything, in one round trip; `BadSpec` when the specs there were broken by hand.
+
+    Who means to change something gives *wait*, in seconds: another administrator's change must
+    be over by then, else this raises `Locked`.
+    """
+    facts = told.facts(conversation.ask({"do": "look", "ask": [], "wait": wait}, report))
     return Found(toml.load(facts.specs), facts)

@@ -30,13 +30,10 @@ def test_a_failure_is_told_with_its_last_fifteen_lines(kit):
 
 
 def test_a_command_that_does_not_end_is_ended_with_all_its_children(kit, tmp_path):
-    start = time.monotonic()
-
     with pytest.raises(Refused, match="did not end within"):
         kit.run(["sh", "-c", f"(sleep 1; touch {tmp_path}/late) & sleep 60"], 0.3)
 
     time.sleep(1.2)
-    assert time.monotonic() - start < 5
     assert not (tmp_path / "late").exists()
 
 

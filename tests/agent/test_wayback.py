@@ -4,6 +4,8 @@ Every undo is tried, and what failed is kept for the next time.
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 
 from cinestream_ops.agent import journal, recover, wayback
@@ -32,17 +34,32 @@ def transaction(land):
     return Transaction(steps, ORDER, Kit(land.parent / "home"))
 
 
-def somebody_moves_in(land):
+@pytest.fixture
+def somebody_mounts(land):
+    """A commit that never comes, and a mount that keeps a new folder from being removed."""
+
     def hear_commit():
-        (land / "folder/theirs").write_bytes(b"")
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", land / "folder"], check=True)
         raise EOFError("hung up")
 
-    return hear_commit
+    yield hear_commit
+    subprocess.run(["umount", "-q", land / "folder"], check=False, capture_output=True)
 
 
-def test_one_undo_that_fails_stops_no_other(land):
+def test_what_a_program_put_into_a_new_folder_goes_with_it(land):
+    def hear_commit():
+        (land / "folder/data").write_bytes(b"by the program that was started in it")
+        raise EOFError("hung up")
+
+    with pytest.raises(EOFError):
+        transaction(land).run(hear_commit)
+
+    assert [] == list(land.iterdir())
+
+
+def test_one_undo_that_fails_stops_no_other(land, somebody_mounts):
     with pytest.raises(Refused) as refused:
-        transaction(land).run(somebody_moves_in(land))
+        transaction(land).run(somebody_mounts)
 
     assert ["folder"] == [path.name for path in land.iterdir()]
     assert not refused.value.restored
@@ -50,9 +67,9 @@ def test_one_undo_that_fails_stops_no_other(land):
     assert refused.value.why.startswith("hung up")
 
 
-def test_what_could_not_be_undone_stands_in_the_way_until_it_is(land):
+def test_what_could_not_be_undone_stands_in_the_way_until_it_is(land, somebody_mounts):
     with pytest.raises(Refused):
-        transaction(land).run(somebody_moves_in(land))
+        transaction(land).run(somebody_mounts)
 
     with pytest.raises(Refused, match="an earlier change broke off") as refused:
         transaction(land).run(lambda: None)
@@ -60,10 +77,10 @@ def test_what_could_not_be_undone_stands_in_the_way_until_it_is(land):
     assert f"`directory:{land}/folder`" in refused.value.why
 
 
-def test_recovery_tries_again_what_could_not_be_undone(land):
+def test_recovery_tries_again_what_could_not_be_undone(land, somebody_mounts):
     with pytest.raises(Refused):
-        transaction(land).run(somebody_moves_in(land))
-    (land / "folder/theirs").unlink()
+        transaction(land).run(somebody_mounts)
+    subprocess.run(["umount", land / "folder"], check=True)
 
     told = recover.recover(land.parent / "home")
 

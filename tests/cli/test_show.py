@@ -74,4 +74,4 @@ def test_the_events_of_a_change_are_told_as_news_of_a_work():
 def test_what_is_waited_for_is_told_at_once(capsys):
     progress.of_plan(Plan(), lambda *_: None)({"event": "waiting", "for": "`ann@laptop`, at work"})
 
-    assert "Waiting for `ann@laptop`, at work\n" == capsys.readouterr().err
+    assert "Waiting: `ann@laptop`, at work\n" == capsys.readouterr().err

@@ -144,8 +144,8 @@ def test_a_server_that_changed_since_the_look_is_left_alone(prepared):
         *_, last = apply(conversation, plan)
 
     assert "drifted" == last["kind"]
-    assert f"`file:{prepared.land}/old`" in last["why"]
-    assert f"`directory:{prepared.land}/folder`" in last["why"]
+    assert f"`{prepared.land}/old`" in last["why"]
+    assert f"`{prepared.land}/folder`" in last["why"]
     assert before == prepared.tree()
 
 

@@ -57,6 +57,7 @@ def test_a_changed_template_restarts_its_workers_after_systemd_has_read_it(stand
     assert [
         "put fence:systemd",
         f"put file:{TEMPLATE}",
+        "put check:`app:app` can be imported",
         "put daemon:systemd",
         "restart unit:blog@8001.service",
         "restart unit:blog@8002.service",

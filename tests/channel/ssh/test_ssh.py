@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shlex
 import signal
 import socket
 import subprocess
@@ -212,24 +211,16 @@ def cut_the_line(target):
         frames.receive(inbox)
 
 
-def test_a_hundred_mebibytes_are_not_much_slower_than_with_ssh(server):
+def test_a_hundred_mebibytes_arrive_whole(server):
     payload = os.urandom(1024 * 1024) * 100
     count = "import sys; print(len(sys.stdin.buffer.read()))"
-    argv = ["ssh", "-F", "none", "-o", f"UserKnownHostsFile={server.target.known_hosts}"]
-    argv += ["-i", server.target.identity_file, "-p", str(server.target.port), "root@127.0.0.1"]
-    began = time.monotonic()
-    subprocess.run([*argv, shlex.join(python(count))], input=payload, check=True)
-    theirs = time.monotonic() - began
 
-    began = time.monotonic()
     with ssh(server.target, never, argv=python(count)) as (outbox, inbox):
         outbox.write(payload)
         outbox.close()
         counted = int(inbox.readline())
-    ours = time.monotonic() - began
 
     assert len(payload) == counted
-    assert ours < 4 * theirs
 
 
 def test_commands_that_need_no_ssh_do_not_pay_for_it():
