@@ -24,7 +24,7 @@ check: install ## the quick loop: format, lint, types, floors, quick tests
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q -m "not lab and not tenant and not slow"
+	$(BIN)/pytest -q -n auto -m "not lab and not tenant and not slow"
 
 test: install system check ## everything, as CI runs it
 	$(BIN)/pytest -q -m "lab or tenant or slow"

@@ -10,6 +10,7 @@ import statistics
 import subprocess
 import sys
 import time
+from itertools import accumulate
 
 from rich.console import Console
 from rich.table import Table
@@ -68,7 +69,9 @@ def main() -> None:
         each = (took - times[1]) / (sites - 1) * 1000 if sites > 1 else took * 1000
         goal = "10 ms a site" if sites > 1 else ""
         table.add_row(f"plan, {sites} sites", f"{took * 1000:.0f} ms, {each:.1f} a site", goal)
-    table.add_row("agent on the wire", f"{len(bundle.first()) + len(bundle.rest())} bytes", "32768")
+    wire = list(accumulate(len(bundle.part(name)) for name in bundle.PARTS))
+    for what, size in zip(("a look", "a change", "all of it"), wire, strict=True):
+        table.add_row(f"agent on the wire, {what}", f"{size} bytes", "32768")
     table.add_row("cinestream --help", f"{starting():.2f} s of CPU", "0.20")
     Console(width=100).print(table)
 

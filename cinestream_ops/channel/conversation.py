@@ -36,17 +36,21 @@ class Conversation:
     def __init__(self, outbox: BinaryIO, inbox: BinaryIO, target: Target | None = None) -> None:
         self._outbox, self._inbox = outbox, inbox
         self.target = target
-        self._taught = False
+        self._taught = {bundle.LOOK}
         with self._reachable():
-            frames.send(outbox, bundle.first())
+            frames.send(outbox, bundle.part(bundle.LOOK))
 
     def send(self, order: Mapping[str, Any]) -> None:
         with self._reachable():
-            if order["do"] != "look" and not self._taught:
-                self._taught = True
-                frames.send_message(self._outbox, do="learn")
-                frames.send(self._outbox, bundle.rest())
+            for part in bundle.needed(order):
+                self._teach(part)
             frames.send_message(self._outbox, **order)
+
+    def _teach(self, part: str) -> None:
+        if part not in self._taught:
+            self._taught.add(part)
+            frames.send_message(self._outbox, do="learn")
+            frames.send(self._outbox, bundle.part(part))
 
     def ask(
         self, order: Mapping[str, Any], report: Callable[[Event], None] = lambda _: None

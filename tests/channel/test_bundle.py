@@ -32,17 +32,28 @@ from tests.conversation.server import Server
 HOME = Path(bundle.__file__).parents[2]
 KIB = 1024
 # A larger number is a decision: every conversation waits for the first of them.
-FIRST, REST = 28 * KIB, 24 * KIB
+LOOK, CHANGE, WORLD = 24 * KIB, 32 * KIB, 48 * KIB
 
-every = {**bundle.sources(looking=True), **bundle.sources(looking=False)}
-
-
-def test_what_a_look_needs_is_small():
-    assert len(bundle.first()) <= FIRST
+every = {name: text for part in bundle.PARTS for name, text in bundle.sources(part).items()}
 
 
-def test_what_a_change_needs_beside_it_is_small():
-    assert len(bundle.rest()) <= REST
+@pytest.mark.parametrize(
+    ("order", "most"),
+    [
+        ({"do": "look"}, LOOK),
+        ({"do": "apply", "steps": [{"item": {"kind": "unit"}}]}, CHANGE),
+        ({"do": "apply", "steps": [{"item": {"kind": "package"}}]}, WORLD),
+        ({"do": "status"}, WORLD),
+    ],
+)
+def test_what_crosses_the_wire_for_an_order_is_small(order, most):
+    assert sum(len(bundle.part(name)) for name in bundle.needed(order)) <= most
+
+
+def test_every_module_crosses_the_wire_once():
+    found = [module for part in bundle.PARTS for module in bundle.sources(part)]
+
+    assert len(found) == len(set(found))
 
 
 @pytest.mark.parametrize("name", [name for name, text in every.items() if text])
