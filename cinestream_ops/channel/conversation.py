@@ -36,6 +36,7 @@ class Conversation:
     def __init__(self, outbox: BinaryIO, inbox: BinaryIO, target: Target | None = None) -> None:
         self._outbox, self._inbox = outbox, inbox
         self.target = target
+        self.options: Mapping[str, Any] = {}
         self._taught = {bundle.LOOK}
         with self._reachable():
             frames.send(outbox, bundle.part(bundle.LOOK))
@@ -129,4 +130,7 @@ def converse(
             streams = stack.enter_context(ssh(target, ask_host_key, **options))
         else:
             streams = stack.enter_context(local())
-        yield Conversation(*streams, target)
+        conversation = Conversation(*streams, target)
+        # For a second connection; the one that was begun early is used up.
+        conversation.options = {name: it for name, it in options.items() if name != "early"}
+        yield conversation

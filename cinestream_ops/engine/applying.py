@@ -95,7 +95,7 @@ def commit(conversation: Conversation, token: str | None) -> None:
         conversation.send({"do": "commit"})
         return
     assert conversation.target, "a conversation that changes a firewall knows its target"
-    with converse(conversation.target, ask_host_key=never) as second:
+    with converse(conversation.target, ask_host_key=never, **conversation.options) as second:
         second.ask({"do": "vouch", "token": token})
 
 
