@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from cinestream_ops.agent import dotenv, env
 from cinestream_ops.agent.kit import Kit
-from cinestream_ops.agent.refused import Refused
+from cinestream_ops.agent.refused import Failed, Refused
 from cinestream_ops.state.items import Check
 from cinestream_ops.state.steps import Step
 
@@ -21,5 +21,6 @@ def do(step: Step, kit: Kit) -> None:
     values = dotenv.parse(env.text(item.env_file)) if item.env_file else {}
     try:
         kit.run(item.argv, PATIENCE, user=item.user, cwd=item.cwd, env=values)
-    except Refused as error:
-        raise Refused(f"{item.what}: {error.why}", error.hint) from None
+    except Failed as error:
+        said = error.said.replace("error: ", "", 1)
+        raise Refused(f"the check that {item.what} failed: {said}") from None

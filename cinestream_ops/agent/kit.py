@@ -13,7 +13,7 @@ import subprocess
 from pathlib import Path
 from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Set, Union
 
-from cinestream_ops.agent.refused import Refused
+from cinestream_ops.agent.refused import Failed, Refused
 from cinestream_ops.agent.stops import Stops
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -88,7 +88,8 @@ class Kit:
         finally:
             end(child)
         if child.returncode:
-            raise Refused(failure(argv, child.returncode, errors.strip() or out))
+            said = (errors.strip() or out).decode(errors="replace")
+            raise Failed(argv, child.returncode, last_lines(said))
         return str(out.decode(errors="replace"))
 
 
@@ -137,11 +138,6 @@ def end(child: subprocess.Popen[bytes]) -> None:
     for stream in (child.stdin, child.stdout, child.stderr):
         if stream and not stream.closed:
             stream.close()
-
-
-def failure(argv: Sequence[str], code: int, output: bytes) -> str:
-    said = last_lines(output.decode(errors="replace"))
-    return f"`{' '.join(argv)}` failed ({code})" + (f":\n{said}" if said else "")
 
 
 def last_lines(text: str) -> str:
