@@ -27,7 +27,7 @@ check: install ## the quick loop: format, lint, types, floors, quick tests
 	$(BIN)/pytest -q -n auto -m "not lab and not tenant and not slow"
 
 test: install system check ## everything, as CI runs it
-	$(BIN)/pytest -q -m "lab or tenant or slow"
+	$(BIN)/pytest -q -n 2 --dist loadfile -m "lab or tenant or slow"
 
 demo: install system ## a server, a site with 24 workers, TLS and a database, from nothing
 	$(BIN)/python tests/demo/demo.py up

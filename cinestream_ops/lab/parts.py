@@ -37,11 +37,11 @@ CERTAIN = {
 
 @dataclass(frozen=True)
 class Part:
-    """A process beside the server, and the port that it answers on once it is ready."""
+    """A process beside the server, and the ports that it answers on once it is ready."""
 
     name: str
     argv: tuple[str, ...]
-    port: int
+    ports: tuple[int, ...]
 
 
 NAMES = ("gateway", "dns", "acme")
@@ -50,12 +50,12 @@ NAMES = ("gateway", "dns", "acme")
 def parts(home: Home, network: Network) -> tuple[Part, ...]:
     host = network.host
     return (
-        Part("gateway", (sys.executable, "-I", gateway.__file__, str(settings(home))), GATEWAY),
-        Part("dns", dns_argv(network), DNS_MANAGEMENT),
+        Part("gateway", (sys.executable, "-I", gateway.__file__, str(settings(home))), (GATEWAY,)),
+        Part("dns", dns_argv(network), (DNS_MANAGEMENT,)),
         Part(
             "acme",
             ("pebble", "-config", str(pebble_config(home)), "-dnsserver", f"{host}:{DNS}"),
-            ACME,
+            (ACME, ACME_MANAGEMENT),
         ),
     )
 
@@ -143,7 +143,7 @@ def wait(home: Home, network: Network) -> None:
     """Until each answers.  Raises `DiedEarly` and `TookTooLong`, with its last words."""
     deadline = time.monotonic() + START_SECONDS
     for part in parts(home, network):
-        while not answers(network.host, part.port):
+        while not all(answers(network.host, port) for port in part.ports):
             if not cgroups.alive(cgroups.lab(home.name) / part.name):
                 raise DiedEarly(f"the lab's {part.name}", home.said(part.name))
             if time.monotonic() > deadline:
