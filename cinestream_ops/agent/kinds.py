@@ -77,11 +77,12 @@ def do(run: Sequence[Step], kit: Kit) -> None:
             works.do(step, kit)
 
 
-def back(step: Step) -> List[Step]:
-    """The steps that undo *step*, from the state now; none for what only adds."""
-    works = module(step.item)
-    found: List[Step] = works.back(step) if hasattr(works, "back") else []
-    return found
+def back(run: Sequence[Step]) -> List[Step]:
+    """The steps that undo a *run* of equal ones, from the state now; none for what only adds."""
+    works = module(run[0].item)
+    if hasattr(works, "back_all"):
+        return list(works.back_all(run))
+    return [undo for step in run for undo in works.back(step)] if hasattr(works, "back") else []
 
 
 def keeps(item: Item) -> bool:

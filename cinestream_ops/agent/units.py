@@ -41,11 +41,11 @@ def fact(shown: Shown) -> Optional[Dict[str, bool]]:
     }
 
 
-def back(step: Step) -> List[Step]:
+def back_all(steps: Sequence[Step]) -> List[Step]:
     """A restart has no way back of its own: a fence before the files has it restarted again."""
-    if step.verb not in {PUT, REMOVE} or not isinstance(step.item, Unit):
-        return []
-    return [Step(RESTORE, step.item, look([step.item])[step.key], step.phase, step.site)]
+    changed = [step for step in steps if step.verb in {PUT, REMOVE} and step.item.kind == "unit"]
+    was = look([step.item for step in changed])
+    return [Step(RESTORE, step.item, was[step.key], step.phase, step.site) for step in changed]
 
 
 def do(step: Step, kit: Kit) -> None:

@@ -25,7 +25,8 @@ class WayBack:
         self._kept: Set[str] = set()
 
     def push(self, run: Sequence[Step]) -> None:
-        found = [undo for step in run if self._is_first(step) for undo in kinds.back(step)]
+        first = [step for step in run if self._is_first(step)]
+        found = kinds.back(first) if first else []
         if found:
             self._journal.append(found)
             self.steps += found

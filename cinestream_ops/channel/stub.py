@@ -6,7 +6,8 @@ from __future__ import annotations
 
 # Reads the first bundle, which is a program, and starts what it serves; its argument is the home.
 STUB = """\
-import sys, zlib
+import gc, sys, zlib
+gc.set_threshold(100000)
 inbox = sys.stdin.buffer
 BUNDLES = [inbox.read(int(inbox.readline()))]
 exec(zlib.decompress(BUNDLES[0]))
