@@ -42,10 +42,13 @@ def fact(shown: Shown) -> Optional[Dict[str, bool]]:
 
 
 def back_all(steps: Sequence[Step]) -> List[Step]:
-    """A restart has no way back of its own: a fence before the files has it restarted again."""
+    """
+    To what was `before`, which has just been compared: to ask again would load each unit again.
+
+    A restart has no way back of its own: a fence before the files has it restarted again.
+    """
     changed = [step for step in steps if step.verb in {PUT, REMOVE} and step.item.kind == "unit"]
-    was = look([step.item for step in changed])
-    return [Step(RESTORE, step.item, was[step.key], step.phase, step.site) for step in changed]
+    return [Step(RESTORE, step.item, step.before, step.phase, step.site) for step in changed]
 
 
 def do(step: Step, kit: Kit) -> None:

@@ -77,7 +77,7 @@ def built(steps: list[Step]) -> Iterator[Step]:
     """Files, then systemd is told, then units start."""
     yield from fence(steps)
     yield from sorted((step for step in steps if not running(step)), key=made)
-    if any(of_systemd(step) for step in steps):
+    if any(of_systemd(step) for step in steps) and not any(map(enables, steps)):
         yield Step(PUT, Daemon())
     yield from sorted((step for step in steps if running(step)), key=made)
 
@@ -160,6 +160,11 @@ def late(step: Step) -> bool:
 
 def running(step: Step) -> bool:
     return isinstance(step.item, Unit | MongoAdmin)
+
+
+def enables(step: Step) -> bool:
+    """Enabling a unit has systemd read all of them anew, as systemctl(1) says of `enable`."""
+    return isinstance(step.item, Unit) and step.verb == PUT
 
 
 def in_nginx(step: Step) -> bool:

@@ -102,9 +102,10 @@ def test_commands_at_once_lose_no_entry(env):
         "sys.stdin.read(); inventory.load(os.environ).add(Target(sys.argv[1], 'box'))"
     )
     names = [f"server-{number}" for number in range(6)]
+    strangers = {key: it for key, it in os.environ.items() if not key.startswith("CINESTREAM_")}
     start = [[sys.executable, "-c", program, name] for name in names]
     adding = [
-        subprocess.Popen(argv, stdin=subprocess.PIPE, env={**os.environ, **env}) for argv in start
+        subprocess.Popen(argv, stdin=subprocess.PIPE, env={**strangers, **env}) for argv in start
     ]
 
     for each in adding:
