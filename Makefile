@@ -35,14 +35,18 @@ demo: install system ## a server, a site with 24 workers, TLS and a database, fr
 demo-down: install ## remove what `make demo` built
 	$(BIN)/python tests/demo/demo.py down
 
-LOCK := env -u PIP_FIND_LINKS $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
+LOCK := env -u PIP_FIND_LINKS $(BIN)/uv pip compile --quiet --universal \
   --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 
+bench: install system ## how long changes take, beside the floor (PEERS=--peers: and the neighbours)
+	$(BIN)/python benchmarks/thinking.py
+	$(BIN)/python benchmarks/run.py $(PEERS)
+
 lock: install ## compile requirements/*.txt anew
-	$(LOCK) --upgrade pyproject.toml -o requirements/run.txt
-	$(LOCK) --upgrade pyproject.toml requirements/dev.in -o requirements/dev.txt
-	$(LOCK) --upgrade site_template/requirements.in -o site_template/requirements.txt
+	$(LOCK) --python-version 3.11 --upgrade pyproject.toml -o requirements/run.txt
+	$(LOCK) --python-version 3.11 --upgrade pyproject.toml requirements/dev.in -o requirements/dev.txt
+	$(LOCK) --python-version 3.11 --upgrade site_template/requirements.in -o site_template/requirements.txt
 	$(LOCK) --python-version 3.10 --upgrade requirements/tools.in -o requirements/tools.txt
 	$(LOCK) --python-version 3.10 --upgrade requirements/runner.in -o requirements/runner.txt
 
-.PHONY: help install system check test demo demo-down lock
+.PHONY: help install system check test demo demo-down bench lock
