@@ -10,18 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from cinestream_ops.channel.conversation import Conversation, converse
+from cinestream_ops.channel.conversation import REFUSALS, Blob, Conversation, Event, converse
 from cinestream_ops.engine.carried import Carried
 from cinestream_ops.engine.planning import NOTHING, uploads
-from cinestream_ops.errors import Drifted, Locked, OpsError, Refused, UnknownHostKey
+from cinestream_ops.errors import OpsError, UnknownHostKey
 from cinestream_ops.plan import Plan
 from cinestream_ops.state import items, steps
 from cinestream_ops.state.items import EnvFile
 from cinestream_ops.state.steps import PUT
-
-REFUSALS: dict[str, type[Refused]] = {"refused": Refused, "drifted": Drifted, "locked": Locked}
-Event = dict[str, Any]
-Payload = bytes | Any  # bytes, or the path of a file
 
 
 @dataclass(frozen=True)
@@ -71,9 +67,9 @@ def order(plan: Plan, doing: str, wait: float) -> dict[str, Any]:
     }
 
 
-def payloads(plan: Plan, carried: Carried) -> dict[str, Payload]:
+def payloads(plan: Plan, carried: Carried) -> dict[str, Blob]:
     """Every blob that the agent is to be sent, by name."""
-    needed: dict[str, Payload] = dict(uploads(plan, carried).uploads)
+    needed: dict[str, Blob] = dict(uploads(plan, carried).uploads)
     for step in plan.steps:
         if step.verb == PUT:
             needed |= items.blobs(step.item)
