@@ -66,7 +66,7 @@ class Server:
         """The processes in the group *part*, or those of them that run *program*."""
         listed = (self.group / part).folder.rglob("cgroup.procs")
         pids = [int(pid) for path in listed for pid in path.read_text().split()]
-        return [pid for pid in pids if program in Path(f"/proc/{pid}/comm").read_text()]
+        return [pid for pid in pids if program in name_of(pid)]
 
     def traces(self) -> list[str]:
         """Everything of it that is on this machine."""
@@ -86,6 +86,14 @@ class Server:
         except (OSError, UnicodeDecodeError):
             return False
         return f"{folder}/" in told or network.Network(self.lab.name, 0).namespace in told.split()
+
+
+def name_of(pid: int) -> str:
+    """What *pid* runs; nothing, once it has ended: a booted server's processes come and go."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 @pytest.fixture(scope="session")
