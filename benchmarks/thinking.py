@@ -10,13 +10,13 @@ import statistics
 import subprocess
 import sys
 import time
-from itertools import accumulate
 
 from rich.console import Console
 from rich.table import Table
 
 from cinestream_ops import desired
 from cinestream_ops.channel import bundle
+from cinestream_ops.cli import early
 from cinestream_ops.engine.shipped import shipped
 from cinestream_ops.plan import plan
 from cinestream_ops.spec import toml
@@ -69,9 +69,9 @@ def main() -> None:
         each = (took - times[1]) / (sites - 1) * 1000 if sites > 1 else took * 1000
         goal = "10 ms a site" if sites > 1 else ""
         table.add_row(f"plan, {sites} sites", f"{took * 1000:.0f} ms, {each:.1f} a site", goal)
-    wire = list(accumulate(len(bundle.part(name)) for name in bundle.PARTS))
-    for what, size in zip(("a look", "a change", "all of it"), wire, strict=True):
-        table.add_row(f"agent on the wire, {what}", f"{size} bytes", "32768")
+    for command in ("apply", *early.AHEAD):
+        size = len(bundle.first(bundle.needed("look") | early.ahead(command)))
+        table.add_row(f"agent on the wire, {command}", f"{size} bytes", "32768")
     table.add_row("cinestream --help", f"{starting():.2f} s of CPU", "0.20")
     Console(width=100).print(table)
 

@@ -39,6 +39,8 @@ MODULES = {
 }
 # Done, but never there to be looked at: there are no facts of theirs.
 UNSEEN = {"tree", "database", "check", "daemon", "gate", "fence"}
+# Of these modules none has anything to look at.
+BLIND = {"checks", "fences", "nginx"}
 # Nothing of these can be ours.
 PASSING = {"absent", *UNSEEN}
 # The verb of the way back: what is there becomes what was `before`.

@@ -80,6 +80,14 @@ def free(home: Path) -> bool:
         os.close(handle)
 
 
+def may_be_held(home: Path) -> bool:
+    """Whether the last who took the lock still runs: enough to know when to look twice."""
+    try:
+        return Path("/proc", str(json.loads((home / "lock").read_text())["pid"])).exists()
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
 def write(handle: int, holder: Dict[str, Any]) -> None:
     try:
         os.ftruncate(handle, 0)

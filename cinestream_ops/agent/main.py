@@ -84,8 +84,8 @@ class Agent:
     def look(self, order: Order) -> None:
         from cinestream_ops.agent import certificates, machine
 
-        if order.get("wait") is not None:
-            # What a change in the making looks like is nothing to plan on.
+        busy = lock.may_be_held(self.home)
+        if "wait" in order:
             lock.passed(self.home, order["wait"], self.waiting)
         owned = record.owned(self.home)
         asked = [*(each["words"] for each in owned.values()), *order["ask"]]
@@ -100,6 +100,7 @@ class Agent:
             listeners=machine.listeners(),
             certificates=certificates.records(str(self.home)),
             recovered=self.recovered,
+            busy=busy,
         )
 
     def waiting(self, whom: str) -> None:

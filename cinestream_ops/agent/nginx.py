@@ -23,7 +23,7 @@ SERVICE = "nginx.service"
 PID = "/run/nginx.pid"
 ERRORS = "/var/log/nginx/error.log"
 TEST, RELOADED, DRAINED, WELL = 30, 10, 30, 5  # seconds
-TURN = 0.05
+TURN = 0.01
 
 
 def do(step: Step, kit: Kit) -> None:

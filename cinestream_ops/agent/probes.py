@@ -13,7 +13,7 @@ from typing import Collection, Set, Tuple
 
 HERE = "127.0.0.1"
 OF_ONE = 5  # seconds
-TURN = 0.1
+TURN = 0.05
 REDIRECTS = {301, 308}
 
 

@@ -19,11 +19,11 @@ from cinestream_ops.state import paths
 
 PROGRAM = """#!/usr/bin/python3 -IS
 # cinestream's own agent: what it does on this server without being asked over the wire.
-import sys, zlib
+import bz2, sys
 from binascii import a2b_base64
 BUNDLES = [a2b_base64(text) for text in %r]
 for bundle in BUNDLES:
-    exec(zlib.decompress(bundle))
+    exec(bz2.decompress(bundle))
 from cinestream_ops.agent import program
 sys.exit(program.main(sys.argv))
 """

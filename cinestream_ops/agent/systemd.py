@@ -9,16 +9,72 @@ from __future__ import annotations
 import subprocess
 from contextlib import suppress
 from pathlib import Path
-from typing import Dict, Iterator, List, Sequence
+from typing import Collection, Dict, Iterator, List, Sequence
 
 from cinestream_ops.agent.kit import Kit
 from cinestream_ops.agent.refused import Refused
+from cinestream_ops.state import paths
 
 RUNS = Path("/run/systemd/system")  # sd_booted(3)
 LOOK, WORK = 20, 300  # seconds
-STATES = ("LoadState", "UnitFileState", "ActiveState")
+STATES = ("ActiveState",)
 
 Shown = Dict[str, str]
+
+
+def installed(units: Sequence[str]) -> Dict[str, str]:
+    """
+    What `systemctl is-enabled` says of those of *units* that there are.
+
+    From listings, since those load nothing: to ask about a unit that is not in memory has its
+    files read, for 5 ms and more each.
+    """
+    kinds = {unit: unit if is_plain(unit) else template(unit) for unit in units}
+    rows = listing("list-unit-files", dict.fromkeys([*units, *kinds.values()]))
+    states = {row[0]: row[1] for row in rows}
+    linked = {path.name for path in Path(paths.UNITS).glob("*.wants/*")} if rows else set()
+    return {
+        unit: states.get(unit) or of_instance(states[kind], unit in linked)
+        for unit, kind in kinds.items()
+        if kind in states or unit in states
+    }
+
+
+def is_plain(unit: str) -> bool:
+    return "@" not in unit
+
+
+def template(unit: str) -> str:
+    """`blog@.service` of `blog@8001.service`."""
+    name, _, suffix = unit.rpartition(".")
+    return f"{name.partition('@')[0]}@.{suffix}"
+
+
+def of_instance(state: str, linked: bool) -> str:
+    """The state of an instance of a template in *state*; if it can be enabled, a link does it."""
+    if state in {"static", "generated", "masked"}:
+        return state
+    return "enabled" if linked else "disabled"
+
+
+def running(units: Sequence[str]) -> Dict[str, str]:
+    """The ActiveState of those of *units* that are in memory; the others do not run."""
+    return {row[0]: row[2] for row in listing("list-units", units)}
+
+
+def listing(what: str, units: Collection[str]) -> List[List[str]]:
+    """The rows of `systemctl WHAT UNITS`; none where systemd is not."""
+    if not units or not RUNS.is_dir():
+        return []
+    argv = ["systemctl", what, "--all", "--plain", "--full", "--no-legend", "--", *units]
+    try:
+        done = subprocess.run(argv, capture_output=True, timeout=LOOK, check=False, text=True)
+    except (OSError, subprocess.SubprocessError):
+        raise Refused(f"systemd did not list its units within {LOOK} s") from None
+    # That nothing fits is 1 too, and then it says nothing.
+    if done.returncode and done.stderr:
+        raise Refused(f"systemd did not list its units: {done.stderr.strip()}")
+    return [line.split() for line in done.stdout.splitlines() if line.strip()]
 
 
 def show(units: Sequence[str], properties: Sequence[str] = STATES) -> Dict[str, Shown]:

@@ -6,13 +6,12 @@ It may not leave one running that was stopped, nor call one started that is not.
 
 from __future__ import annotations
 
-from typing import Callable, Dict, List, Optional, Sequence
+from typing import Callable, Dict, List, Sequence
 
 from cinestream_ops.agent import systemd
 from cinestream_ops.agent.kinds import RESTORE
 from cinestream_ops.agent.kit import Kit
 from cinestream_ops.agent.refused import Refused
-from cinestream_ops.agent.systemd import Shown
 from cinestream_ops.state.items import Daemon, Fact, Item, Unit
 from cinestream_ops.state.steps import PUT, RELOAD, REMOVE, RESTART, Step
 
@@ -28,16 +27,10 @@ def look(found: Sequence[Item]) -> Dict[str, Fact]:
 
 def states(units: Sequence[str]) -> Dict[str, Dict[str, bool]]:
     """The fact of each of *units* that there is."""
-    facts = {unit: fact(shown) for unit, shown in systemd.show(units).items()}
-    return {unit: found for unit, found in facts.items() if found}
-
-
-def fact(shown: Shown) -> Optional[Dict[str, bool]]:
-    if shown["LoadState"] == "not-found":
-        return None
+    running = systemd.running(units)
     return {
-        "enabled": shown["UnitFileState"] in ENABLED,
-        "active": shown["ActiveState"] in ACTIVE,
+        unit: {"enabled": state in ENABLED, "active": running.get(unit) in ACTIVE}
+        for unit, state in systemd.installed(units).items()
     }
 
 

@@ -2,95 +2,142 @@
 The agent's own source, packed for the stub.
 
 It may hold nothing but the floors `agent` and `state`, and is the same bytes for the same source.
-It crosses the wire in parts, each when the first order comes that needs it: what a look needs, what
-a change of files and units needs, and what has to do with the world outside.
+Of these there crosses the wire what an order needs, which is what its modules import, and no module
+twice.
 """
 
 from __future__ import annotations
 
+import bz2
 import re
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from importlib import resources
 from typing import Any
 
+from cinestream_ops.agent import kinds
 from cinestream_ops.agent import program as agent_program
 from cinestream_ops.channel.stub import LOADER
 
 ROOT = "cinestream_ops"
-FLOORS = ("agent", "state")
-LOOK, CHANGE, WORLD = PARTS = ("look", "change", "world")
-# Of the floor `agent`; all of `state` comes along.
-LOOKING = {
-    "main", "kinds", "kit", "lock", "record", "refused", "stops", "unfinished", "wire",
-    "archives", "certificates", "disk", "dotenv", "env", "machine", "mongodb",
-    "packages", "place", "releases", "systemd", "trees", "units", "users", "venvs",
-}  # fmt: skip
-CHANGING = {
-    "checks", "fences", "incoming", "journal", "nginx", "probes", "program", "reading", "recover",
-    "rehearsal", "transaction", "vouch", "wayback",
-}  # fmt: skip
-# What these are made with is in those two sets.
-ORDINARY = {
-    "file", "env", "directory", "symlink", "absent", "unit", "check", "fence", "daemon", "gate",
-}  # fmt: skip
+AGENT, STATE = f"{ROOT}.agent", f"{ROOT}.state"
+# The modules behind each order, beside `main`, which hears it.
+ORDERS: Mapping[str, tuple[str, ...]] = {
+    "look": ("certificates", "machine", *sorted({*kinds.MODULES.values()} - kinds.BLIND)),
+    "read": ("reading",),
+    "apply": ("incoming", "transaction", "vouch"),
+    "vouch": ("vouch",),
+    "status": ("served", "status"),
+    "logs": ("logs",),
+    "journal": ("journal",),
+    "examine": ("examine",),
+    "check-domain": ("domains",),
+}
+IMPORT = re.compile(
+    r"^(?P<later>\ *)from\ cinestream_ops\.agent(?:\.(?P<one>\w+))?\ import\ "
+    r"(?P<many>\([^)]*\)|[^\n]*)",
+    re.MULTILINE | re.VERBOSE,
+)
 # Parsing would be exact, and takes twenty times as long; a test compares the trees.
 REMOVABLE = re.compile(
-    r'''^(?P<indent>\ *)"""[\s\S]*?"""$ | (?P<string>"""[\s\S]*?""") | (^\ * | \ \ )\#\ .*$''',
+    r'''^(?P<indent>\ *)"""[\s\S]*?"""$ | (?P<string>"""[\s\S]*?""") | (^\ * | \ \ )\#\ .*$
+        | (?<=\))\ ->\ [^\n]*(?=:$)''',
     re.MULTILINE | re.VERBOSE,
 )
 
+Modules = frozenset[str]
+
+
+def needed(order: str, of: Collection[str] = ()) -> Modules:
+    """The modules that *order* cannot be done without, for items *of* these kinds."""
+    behind = set(ORDERS.get(order, ()))
+    at_work = {kinds.MODULES[kind] for kind in of} | (behind & {"transaction"})
+    return closure({"main"} | behind | at_work, at_work)
+
+
+def kinds_in(order: Mapping[str, Any]) -> set[str]:
+    """The kinds of the items that *order* brings along."""
+    return {step["item"]["kind"] for step in order.get("steps", ())}
+
+
+def closure(roots: Collection[str], at_work: Collection[str]) -> Modules:
+    """*roots* and all they import; those *at_work* also what they import only then."""
+    found: set[str] = set()
+    open_ends = list(roots)
+    while open_ends:
+        name = open_ends.pop()
+        if name not in found:
+            found.add(name)
+            open_ends += imports(name, later=name in at_work)
+    return frozenset(found)
+
 
 @cache
-def part(name: str) -> bytes:
-    """A compressed program that adds modules; the first also brings the finder that serves them."""
-    if name == LOOK:
-        return packed(f"SOURCES = {sources(name)!r}\n{LOADER}")
-    return packed(f"SOURCES.update({sources(name)!r})\n")
+def imports(name: str, *, later: bool) -> tuple[str, ...]:
+    """The modules of the agent that the module *name* imports: at once, or *later* as well."""
+    found = IMPORT.finditer(sources()[f"{AGENT}.{name}"])
+    return tuple(
+        module for match in found if later or not match["later"] for module in named_in(match)
+    )
 
 
-def needed(order: Mapping[str, Any]) -> tuple[str, ...]:
-    """The parts that *order* cannot be done without."""
-    if order["do"] in {"look", "commit", "stop"}:  # the last two end what is going on
-        return (LOOK,)
-    kinds = {step["item"]["kind"] for step in order.get("steps", ())}
-    changes = order["do"] in {"apply", "read", "vouch"} and kinds <= ORDINARY
-    return (LOOK, CHANGE) if changes else PARTS
+def named_in(statement: re.Match[str]) -> list[str]:
+    """Those that an import *statement* names, whatever they are called from there on."""
+    if statement["one"]:
+        return [statement["one"]]
+    return re.findall(r"(\w+)(?: as \w+)?", statement["many"])
+
+
+@cache
+def first(modules: Modules) -> bytes:
+    """A compressed program that holds *modules* and `state`, and the finder that serves them."""
+    told = {ROOT: "", AGENT: "", STATE: ""} | of_state() | named(modules)
+    return packed(f"SOURCES = {told!r}\n{LOADER}")
+
+
+@cache
+def more(modules: Modules) -> bytes:
+    """A compressed program that adds *modules* to those that are there."""
+    return packed(f"SOURCES.update({named(modules)!r})\n")
 
 
 def program() -> bytes:
     """The agent as a file of its own, for `paths.AGENT`."""
-    return agent_program.text([part(name) for name in PARTS])
+    return agent_program.text([first(everything())])
+
+
+def everything() -> Modules:
+    return frozenset(name.removeprefix(f"{AGENT}.") for name in sources() if name.startswith(AGENT))
 
 
 def packed(text: str) -> bytes:
-    return zlib.compress(text.encode(), 9)
+    return bz2.compress(text.encode())
 
 
-def sources(name: str) -> dict[str, str]:
-    """Those of the part *name*, by the name of the module; a package is empty."""
-    packages = [ROOT, *(f"{ROOT}.{floor}" for floor in FLOORS)] if name == LOOK else []
-    found = {module: text for floor in FLOORS for module, text in modules(floor, name)}
-    return dict.fromkeys(packages, "") | found
+def named(modules: Modules) -> dict[str, str]:
+    return {f"{AGENT}.{name}": sources()[f"{AGENT}.{name}"] for name in sorted(modules)}
 
 
-def modules(floor: str, name: str) -> Iterator[tuple[str, str]]:
-    files = resources.files(ROOT).joinpath(floor).iterdir()
+def of_state() -> dict[str, str]:
+    return {name: text for name, text in sources().items() if name.startswith(STATE)}
+
+
+@cache
+def sources() -> dict[str, str]:
+    """The text of every module, by its name, without what is only for readers."""
+    return {name: text for floor in (AGENT, STATE) for name, text in modules(floor)}
+
+
+def modules(floor: str) -> Iterator[tuple[str, str]]:
+    files = resources.files(floor).iterdir()
     for file in sorted(files, key=lambda file: file.name):
         stem, _, ending = file.name.rpartition(".")
-        if ending == "py" and stem != "__init__" and part_of(floor, stem) == name:
-            yield f"{ROOT}.{floor}.{stem}", bare(file.read_text("utf-8"))
-
-
-def part_of(floor: str, stem: str) -> str:
-    if floor == "state" or stem in LOOKING:
-        return LOOK
-    return CHANGE if stem in CHANGING else WORLD
+        if ending == "py" and stem != "__init__":
+            yield f"{floor}.{stem}", bare(file.read_text("utf-8"))
 
 
 def bare(source: str) -> str:
-    """*source* without comments and docstrings, with each statement on the line it was on."""
+    """*source* without what nobody runs, with each statement on the line it was on."""
     return REMOVABLE.sub(blank, source)
 
 

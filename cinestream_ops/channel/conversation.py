@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from cinestream_ops.channel import bundle
+from cinestream_ops.channel.bundle import Modules
 from cinestream_ops.channel.local import local
 from cinestream_ops.channel.target import Target
 from cinestream_ops.errors import Drifted, Locked, Refused, Unreachable
@@ -31,27 +32,44 @@ class AgentBug(Exception):
 
 
 class Conversation:
-    """One agent, wherever its streams come from; the first thing it is sent is itself."""
+    """
+    One agent, wherever its streams come from; the first thing it is sent is itself.
 
-    def __init__(self, outbox: BinaryIO, inbox: BinaryIO, target: Target | None = None) -> None:
+    What is known to be needed of it, *ahead* of the order that needs it, packs better in one piece.
+    """
+
+    def __init__(
+        self,
+        outbox: BinaryIO,
+        inbox: BinaryIO,
+        target: Target | None = None,
+        ahead: Modules = frozenset(),
+    ) -> None:
         self._outbox, self._inbox = outbox, inbox
         self.target = target
         self.options: Mapping[str, Any] = {}
-        self._taught = {bundle.LOOK}
+        self._taught = bundle.needed("look") | ahead
+        self._foreseen: Mapping[str, Any] | None = None
         with self._reachable():
-            frames.send(outbox, bundle.part(bundle.LOOK))
+            frames.send(outbox, bundle.first(self._taught))
+
+    def foresee(self, order: Mapping[str, Any]) -> None:
+        """Send *order* now: who is the next to ask just that gets the answer."""
+        self.send(order)
+        self._foreseen = order
 
     def send(self, order: Mapping[str, Any]) -> None:
+        if self._foreseen is not None:
+            self._answer(lambda _: None)  # to what nobody asked after all
         with self._reachable():
-            for part in bundle.needed(order):
-                self._teach(part)
+            self._teach(bundle.needed(order["do"], bundle.kinds_in(order)))
             frames.send_message(self._outbox, **order)
 
-    def _teach(self, part: str) -> None:
-        if part not in self._taught:
-            self._taught.add(part)
+    def _teach(self, modules: Modules) -> None:
+        if new := modules - self._taught:
+            self._taught |= new
             frames.send_message(self._outbox, do="learn")
-            frames.send(self._outbox, bundle.part(part))
+            frames.send(self._outbox, bundle.more(new))
 
     def ask(
         self, order: Mapping[str, Any], report: Callable[[Event], None] = lambda _: None
@@ -61,13 +79,19 @@ class Conversation:
 
         *report* is told of each time the agent says that it waits.
         """
-        self.send(order)
+        if order != self._foreseen:
+            self.send(order)
+        answer = self._answer(report)
+        if answer["event"] == "refused":
+            raise REFUSALS[answer["kind"]](answer["why"], answer["hint"])
+        return answer
+
+    def _answer(self, report: Callable[[Event], None]) -> Event:
+        self._foreseen = None
         answer = self._hear()
         while answer["event"] == "waiting":
             report(answer)
             answer = self._hear()
-        if answer["event"] == "refused":
-            raise REFUSALS[answer["kind"]](answer["why"], answer["hint"])
         return answer
 
     def events(self, order: Mapping[str, Any], blobs: Mapping[str, Blob] = {}) -> Iterator[Event]:
@@ -120,7 +144,11 @@ def chunks(blob: Blob) -> Iterator[bytes]:
 
 @contextmanager
 def converse(
-    target: Target, ask_host_key: Callable[[Any], bool], **options: Any
+    target: Target,
+    ask_host_key: Callable[[Any], bool],
+    *,
+    ahead: Modules = frozenset(),
+    **options: Any,
 ) -> Iterator[Conversation]:
     """A conversation with *target*: this machine if it has no host, else by SSH."""
     with ExitStack() as stack:
@@ -130,7 +158,6 @@ def converse(
             streams = stack.enter_context(ssh(target, ask_host_key, **options))
         else:
             streams = stack.enter_context(local())
-        conversation = Conversation(*streams, target)
-        # For a second connection; the one that was begun early is used up.
-        conversation.options = {name: it for name, it in options.items() if name != "early"}
+        conversation = Conversation(*streams, target, ahead)
+        conversation.options = options  # for a second connection
         yield conversation

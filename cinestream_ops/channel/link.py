@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from socket import SHUT_RDWR, socket
-from threading import Thread
 from typing import TYPE_CHECKING
 
 from cinestream_ops.channel.dial import dial
@@ -42,45 +41,6 @@ class Link:
 
     def close(self) -> None:
         self.stack.close()
-
-
-class Opening:
-    """A link on its way, in a thread, while the caller does something else."""
-
-    def __init__(self, target: Target) -> None:
-        self._link: Link | None = None
-        self._failure: BaseException | None = None
-        self._thread = Thread(target=self._run, args=(target,), daemon=True, name="ssh opening")
-        self._thread.start()
-
-    def _run(self, target: Target) -> None:
-        try:
-            self._link = connect(target, {})
-        except BaseException as error:  # noqa: BLE001 -- raised again where it is awaited
-            self._failure = error
-
-    def link(self) -> Link:
-        """Waits for it; raises what `connect` raised."""
-        self._thread.join()
-        if self._failure:
-            raise self._failure
-        assert self._link
-        return self._link
-
-    def drop(self) -> None:
-        """For a caller that needs it no longer."""
-        self._thread.join()
-        if self._link:
-            self._link.close()
-
-
-def open_early(target: Target) -> Opening:
-    """
-    Begins now what `ssh(..., early=...)` needs first: the library, the socket, the login.
-
-    Worth it where the line has latency; without any, both only share one interpreter.
-    """
-    return Opening(target)
 
 
 def connect(target: Target, passphrases: Mapping[str, str]) -> Link:

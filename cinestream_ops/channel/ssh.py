@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from cinestream_ops.channel import bootstrap, hostkeys
 from cinestream_ops.channel.hostkeys import Unvouched
 from cinestream_ops.channel.library import load_paramiko
-from cinestream_ops.channel.link import Link, Opening, connect, open_early
+from cinestream_ops.channel.link import Link, connect
 from cinestream_ops.channel.local import FAREWELL
 from cinestream_ops.channel.login import LockedKey
 from cinestream_ops.channel.streams import BUFFER, Inbound, LastWords, Outbound
@@ -29,8 +29,6 @@ from cinestream_ops.state import paths
 
 if TYPE_CHECKING:
     from paramiko import Channel
-
-__all__ = ["open_early", "ssh"]
 
 Ask = Callable[[UnknownHostKey], bool]
 AskPassphrase = Callable[[str], str | None]
@@ -55,7 +53,6 @@ def ssh(
     *,
     passphrase: AskPassphrase = lambda _: None,
     say: Say = lambda _: None,
-    early: Opening | None = None,
     python: str = "python3",
     home: str = paths.HOME,
     argv: Sequence[str] = (),
@@ -64,10 +61,10 @@ def ssh(
     The agent's inbox and outbox on *target*, for as long as the block lasts.
 
     *ask* is shown a host key nobody has vouched for; *passphrase* is given the path of a locked
-    key; *say* hears what takes its time; *early* is a connection that `open_early` began; *argv*
-    is the program, the agent unless it is given. Raises `Unreachable` and its kinds.
+    key; *say* hears what takes its time; *argv* is the program, the agent unless it is given.
+    Raises `Unreachable` and its kinds.
     """
-    link = linked(target, ask, passphrase, early)
+    link = linked(target, ask, passphrase)
     try:
         remote = begin(link, argv or _agent(python, home), say)
         try:
@@ -82,9 +79,7 @@ def ssh(
         link.close()
 
 
-def linked(
-    target: Target, ask: Ask, passphrase: AskPassphrase, early: Opening | None = None
-) -> Link:
+def linked(target: Target, ask: Ask, passphrase: AskPassphrase) -> Link:
     """
     A link, after the questions that it takes.
 
@@ -93,10 +88,9 @@ def linked(
     """
     passphrases: dict[str, str] = {}
     asked = 0
-    attempt = early.link if early else partial(connect, target, passphrases)
     while True:
         try:
-            return attempt()
+            return connect(target, passphrases)
         except Unvouched as unknown:
             if not ask(unknown):
                 raise
@@ -106,7 +100,6 @@ def linked(
             if asked > PASSPHRASES or not (words := passphrase(locked.path)):
                 raise
             passphrases[locked.path] = words
-        attempt = partial(connect, target, passphrases)
 
 
 class Remote:

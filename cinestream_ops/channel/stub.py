@@ -6,11 +6,11 @@ from __future__ import annotations
 
 # Reads the first bundle, which is a program, and starts what it serves; its argument is the home.
 STUB = """\
-import gc, sys, zlib
+import bz2, gc, sys
 gc.set_threshold(100000)
 inbox = sys.stdin.buffer
 BUNDLES = [inbox.read(int(inbox.readline()))]
-exec(zlib.decompress(BUNDLES[0]))
+exec(bz2.decompress(BUNDLES[0]))
 from cinestream_ops.agent import main
 main.serve(inbox, sys.argv[1])
 """
@@ -33,6 +33,6 @@ class Bundled:
         return SOURCES[name]
 def learn(bundle):
     BUNDLES.append(bundle)
-    exec(zlib.decompress(bundle), globals())
+    exec(bz2.decompress(bundle), globals())
 sys.meta_path.insert(0, Bundled)
 """

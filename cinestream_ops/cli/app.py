@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from cinestream_ops.cli import commands, early, fail
+from cinestream_ops.cli import early
 
 PROGRAM = "cinestream"
 
@@ -16,10 +16,15 @@ PROGRAM = "cinestream"
 def run(words: Sequence[str] | None = None) -> None:
     """Run the command in *words*, or in this program's arguments; exits as DESIGN's codes say."""
     words = sys.argv[1:] if words is None else list(words)
+    completing = f"_{PROGRAM.upper()}_COMPLETE" in os.environ
+    if not completing:
+        early.begin(words)
+    # Only now, for the time that importing them takes is time in which the server works.
+    from cinestream_ops.cli import commands, fail
+
     with fail.telling(words):
         root = commands.root(PROGRAM)
-        if f"_{PROGRAM.upper()}_COMPLETE" in os.environ:
+        if completing:
             root(prog_name=PROGRAM)
-        early.begin(words)
         with root.make_context(PROGRAM, [*words]) as context:
             root.invoke(context)

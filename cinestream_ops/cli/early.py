@@ -1,37 +1,58 @@
 """
-A connection that is begun while Python still imports what the command is made of.
+A conversation that is begun while Python still imports what the command is made of.
 
-Reaching a server is mostly waiting.  Whatever goes wrong here is left to the command to find.
+Whatever goes wrong here is left to the command to find.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
-from cinestream_ops.errors import OpsError
+from cinestream_ops.cli import confirm, show
+from cinestream_ops.errors import UnknownHostKey
 
 if TYPE_CHECKING:
+    from cinestream_ops.channel.bundle import Modules
+    from cinestream_ops.channel.conversation import Conversation
+    from cinestream_ops.channel.early import Opening
     from cinestream_ops.channel.target import Target
 
 # These speak to no server, or to one that is not known yet.
 ALONE = {"server", "lab"}
-begun: dict[Any, Any] = {}
+# The orders that a command will come to, and the kinds of items in them.
+PLAIN = ("file", "symlink", "directory", "unit", "check", "gate")
+CODE = (*PLAIN, "user", "env", "release", "venv", "mongo-user", "mongo-indexes")
+AHEAD: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "setup": {"examine": (), "apply": (*CODE, "package", "archive", "mongo-admin")},
+    "add-site": {"apply": (*CODE, "certificate")},
+    "edit-site": {"apply": PLAIN},
+    "domain": {"apply": (*PLAIN, "certificate")},
+}
+begun: dict[Target, Opening] = {}
 
 
 def begin(words: Sequence[str]) -> None:
-    """Begin to connect to the server that *words* will talk to, if they will."""
+    """Begin to converse with the server that *words* will talk to, if they will."""
     if not words or words[0].startswith("-") or words[0] in ALONE or {"-h", "--help"} & {*words}:
         return
     from cinestream_ops.channel import inventory
-    from cinestream_ops.channel.ssh import open_early
+    from cinestream_ops.channel.early import Opening
+    from cinestream_ops.state.facts import LOOK
 
-    with suppress(OpsError):
+    with suppress(Exception):
         target = inventory.resolve(server(words), os.environ)
-        if target.host:
-            begun[target] = open_early(target)
+        begun[target] = Opening(target, LOOK, ahead=ahead(words[0]), say=show.say)
+
+
+def ahead(command: str) -> Modules:
+    """What *command* will need of the agent, as far as its name tells."""
+    from cinestream_ops.channel import bundle
+
+    foreseen = AHEAD.get(command, {}).items()
+    return frozenset().union(*(bundle.needed(order, kinds) for order, kinds in foreseen))
 
 
 def server(words: Sequence[str]) -> str:
@@ -45,7 +66,18 @@ def server(words: Sequence[str]) -> str:
     return words[1] if named else ""
 
 
-def taken(target: Target) -> dict[str, Any]:
-    """The option of a conversation with *target* that uses the connection, if it was begun."""
+@contextmanager
+def conversation(target: Target) -> Iterator[Conversation]:
+    """The one with *target* that was begun; else a new one, which asks the owner what it must."""
+    from cinestream_ops.channel.conversation import converse
+    from cinestream_ops.channel.login import LockedKey
+
     opening = begun.pop(target, None)
-    return {"early": opening} if opening else {}
+    if opening and not isinstance(opening.failure(), UnknownHostKey | LockedKey):
+        with opening.conversation() as early:
+            yield early
+        return
+    with converse(
+        target, ask_host_key=confirm.host_key, passphrase=confirm.passphrase, say=show.say
+    ) as anew:
+        yield anew

@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from cinestream_ops import engine
 from cinestream_ops.channel import inventory
 from cinestream_ops.channel.target import Target
-from cinestream_ops.cli import confirm, early, progress, show
+from cinestream_ops.cli import early, progress, show
 from cinestream_ops.cli.options import Changing, Reading
 from cinestream_ops.engine import Conversation, Found
 from cinestream_ops.errors import NotFound, OpsError
@@ -47,13 +47,8 @@ class Session:
 @contextmanager
 def opened(asked: Reading) -> Iterator[Session]:
     target = inventory.resolve(asked.server, os.environ)
-    with engine.converse(
-        target,
-        ask_host_key=confirm.host_key,
-        passphrase=confirm.passphrase,
-        say=show.say,
-        **early.taken(target),
-    ) as conversation:
+    with early.conversation(target) as conversation:
+        engine.prepare()
         found = engine.look(conversation, wait=patience(asked), report=progress.waiting)
         if found.facts.recovered:
             show.warning("a change that was cut off earlier has been undone just now")

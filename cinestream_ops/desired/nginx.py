@@ -43,7 +43,7 @@ def of_server(scene: Scene) -> Iterator[Item]:
     for name in ("acme.inc", "proxy.inc", "tls.inc"):
         yield file(places.nginx(f"cinestream/{name}"), f"nginx/{name}", shared)
     yield file(places.nginx("conf.d/cinestream.conf"), "nginx/cinestream.conf", scene.nginx)
-    yield Absent(places.nginx("sites-enabled/default"))
+    yield Absent(paths.NGINX_DEFAULT)
     yield Unit("nginx.service")
 
 

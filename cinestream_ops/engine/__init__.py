@@ -7,7 +7,7 @@ from cinestream_ops.engine.applying import Outcome, apply
 from cinestream_ops.engine.carried import Carried
 from cinestream_ops.engine.diffs import diffs
 from cinestream_ops.engine.looking import Found, look
-from cinestream_ops.engine.planning import plan
+from cinestream_ops.engine.planning import plan, prepare
 from cinestream_ops.engine.source import Source, read_source
 from cinestream_ops.engine.watching import (
     check_domain,
@@ -34,6 +34,7 @@ __all__ = [
     "logs",
     "look",
     "plan",
+    "prepare",
     "read_source",
     "status",
 ]

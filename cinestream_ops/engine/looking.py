@@ -35,5 +35,8 @@ def look(
     Who means to change something gives *wait*, in seconds: another administrator's change must
     be over by then, else this raises `Locked`.
     """
-    facts = told.facts(conversation.ask({"do": "look", "ask": [], "wait": wait}, report))
+    facts = told.facts(conversation.ask(told.LOOK))
+    if facts.busy and wait is not None:
+        # What a change in the making looks like is nothing to plan on.
+        facts = told.facts(conversation.ask({**told.LOOK, "wait": wait}, report))
     return Found(toml.load(facts.specs), facts)

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from cinestream_ops import desired as wishes
 from cinestream_ops import plan as pure
+from cinestream_ops import render
 from cinestream_ops.channel.conversation import Conversation
 from cinestream_ops.engine.carried import Carried
 from cinestream_ops.engine.looking import Found
@@ -20,10 +21,16 @@ from cinestream_ops.spec.house import House
 from cinestream_ops.state import facts as told
 from cinestream_ops.state import items
 from cinestream_ops.state.facts import Facts
-from cinestream_ops.state.items import Archive, EnvFile, Item, Release, Unit, Venv, digest
+from cinestream_ops.state.items import Archive, Check, EnvFile, Item, Release, Unit, Venv, digest
 from cinestream_ops.state.steps import PUT, Step
 
 NOTHING = Carried()
+
+
+def prepare() -> None:
+    """What every plan needs and no server has to tell: for the time until it answers."""
+    shipped()
+    render.compile_all()
 
 
 def plan(
@@ -83,7 +90,7 @@ def widened(
         for site, each in desired.items()
         if only is None or site in only
         for item in each
-        if item.key not in facts.items
+        if item.key not in facts.items and not isinstance(item, Check)
     ]
     if not unknown:
         return facts

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, Template
 
-from cinestream_ops.render.dialects import environment
+from cinestream_ops.render.dialects import DIALECTS, environment
 
 HERE = Path(__file__).parent
 PACKAGE = HERE.parent
@@ -25,6 +25,13 @@ def render(template: str, context: object) -> str:
     the context lacks one.
     """
     return compiled(template).render(vars(context))
+
+
+def compile_all() -> None:
+    """Every template now, for whoever has time now and not later."""
+    for dialect in DIALECTS:
+        for name in of(dialect).list_templates(["j2"]):
+            compiled(f"{dialect}/{name.removesuffix('.j2')}")
 
 
 @cache

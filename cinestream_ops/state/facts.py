@@ -7,7 +7,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Dict, Mapping, Optional, Tuple
 
-from cinestream_ops.state.items import Fact
+from cinestream_ops.state import paths
+from cinestream_ops.state.items import Absent, Fact, words
+
+# The order that all of them answer; what must not be there is never ours, so it is named.
+LOOK: Mapping[str, Any] = {"do": "look", "ask": [words(Absent(paths.NGINX_DEFAULT))]}
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ class Facts:
     listeners: Tuple[int, ...] = ()  # TCP ports on which somebody listens
     certificates: Mapping[str, Dict[str, Any]] = field(default_factory=dict)  # by lineage
     recovered: Optional[Dict[str, Any]] = None  # the unfinished change that was undone just now
+    busy: bool = False  # somebody is changing the server
 
 
 def facts(told: Mapping[str, Any]) -> Facts:
@@ -62,4 +67,5 @@ def facts(told: Mapping[str, Any]) -> Facts:
         listeners=tuple(told["listeners"]),
         certificates=told["certificates"],
         recovered=told.get("recovered"),
+        busy=told.get("busy", False),
     )

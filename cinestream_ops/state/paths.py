@@ -8,6 +8,7 @@ LIBRARY = "/usr/lib/cinestream"
 SITES = "/var/www"
 UNITS = "/etc/systemd/system"
 NGINX = "/etc/nginx"
+NGINX_DEFAULT = f"{NGINX}/sites-enabled/default"  # the distribution's own site
 MONGODB = "/opt/mongodb"
 # Outside HOME, which is closed to all but root: nginx answers ACME challenges from here.
 WEBROOT = "/var/lib/cinestream-acme"

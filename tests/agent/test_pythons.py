@@ -77,8 +77,7 @@ def test_every_module_can_be_imported(python, tmp_path):
 
     program = tmp_path / "agent"
     program.write_bytes(bundle.program().rpartition(b"from cinestream_ops")[0])
-    names = [name for part in bundle.PARTS for name in bundle.sources(part)]
-    lines = "\n".join(f"import {name}" for name in names)
+    lines = "\n".join(f"import {name}" for name in bundle.sources())
     program.write_text(f"{program.read_text()}\n{lines}\n")
 
     done = subprocess.run(

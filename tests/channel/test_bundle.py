@@ -5,12 +5,14 @@ What crosses the wire at the start of every conversation is small, and reviewed.
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from cinestream_ops.channel import bundle
 from cinestream_ops.channel.local import local
+from cinestream_ops.cli import early
 from cinestream_ops.state.items import (
     Archive,
     Certificate,
@@ -30,43 +32,66 @@ from cinestream_ops.state.items import (
 from tests.conversation.server import Server
 
 HOME = Path(bundle.__file__).parents[2]
-KIB = 1024
-# A larger number is a decision: every conversation waits for the first of them.
-LOOK, CHANGE, WORLD = 24 * KIB, 32 * KIB, 48 * KIB
-
-every = {name: text for part in bundle.PARTS for name, text in bundle.sources(part).items()}
+# What an owner with a slow line waits for.  A larger number is a decision.
+LOOK, ALL_OF_A_COMMAND = 24 * 1024, 32 * 1024
 
 
-@pytest.mark.parametrize(
-    ("order", "most"),
-    [
-        ({"do": "look"}, LOOK),
-        ({"do": "apply", "steps": [{"item": {"kind": "unit"}}]}, CHANGE),
-        ({"do": "apply", "steps": [{"item": {"kind": "package"}}]}, WORLD),
-        ({"do": "status"}, WORLD),
-    ],
-)
-def test_what_crosses_the_wire_for_an_order_is_small(order, most):
-    assert sum(len(bundle.part(name)) for name in bundle.needed(order)) <= most
+def test_what_a_look_needs_is_small():
+    assert len(bundle.first(bundle.needed("look"))) <= LOOK
 
 
-def test_every_module_crosses_the_wire_once():
-    found = [module for part in bundle.PARTS for module in bundle.sources(part)]
+@pytest.mark.parametrize("command", early.AHEAD)
+def test_what_crosses_the_wire_for_a_command_is_small(command):
+    assert len(bundle.first(bundle.needed("look") | early.ahead(command))) <= ALL_OF_A_COMMAND
 
-    assert len(found) == len(set(found))
+
+@pytest.mark.parametrize("order", ["read", "status", "logs", "journal", "examine", "check-domain"])
+def test_what_crosses_the_wire_for_a_question_is_small(order):
+    look = bundle.needed("look")
+
+    more = bundle.more(bundle.needed(order) - look)
+
+    assert len(bundle.first(look)) + len(more) <= ALL_OF_A_COMMAND
 
 
-@pytest.mark.parametrize("name", [name for name, text in every.items() if text])
+def test_an_order_brings_what_its_modules_import_at_work():
+    of_files = bundle.needed("apply", {"file"})
+    of_certificates = bundle.needed("apply", {"certificate"})
+
+    assert {"acme", "pursuit", "tls"} <= of_certificates - of_files
+    assert {"transaction", "rehearsal", "disk", "place"} <= of_files
+
+
+def test_imports_are_found_as_python_finds_them():
+    for name in bundle.everything():
+        tree = ast.parse(bundle.sources()[f"{bundle.AGENT}.{name}"])
+        # A text in `program` names itself.
+        at_once, later = (set(bundle.imports(name, later=it)) - {name} for it in (False, True))
+
+        assert imported(tree.body) == at_once, name
+        assert imported(ast.walk(tree)) == later, name
+
+
+def imported(nodes: Iterable[ast.AST]) -> set[str]:
+    found = [node for node in nodes if isinstance(node, ast.ImportFrom) and node.module]
+    whole = {each.name for node in found if node.module == bundle.AGENT for each in node.names}
+    parts = [node.module for node in found if node.module.startswith(f"{bundle.AGENT}.")]
+    return whole | {module.rpartition(".")[2] for module in parts}
+
+
+@pytest.mark.parametrize("name", bundle.sources())
 def test_a_module_loses_nothing_but_words(name):
     home = HOME / f"{name.replace('.', '/')}.py"
 
-    assert meaning(home.read_text()) == meaning(every[name])
+    assert meaning(home.read_text()) == meaning(bundle.sources()[name])
 
 
 def meaning(source: str) -> str:
-    """The tree of *source* with its line numbers, and without its docstrings."""
+    """The tree of *source* with its line numbers, without docstrings and types of results."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            node.returns = None
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
             node
         ):

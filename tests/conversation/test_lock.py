@@ -59,10 +59,13 @@ def test_a_killed_holder_holds_nothing(server):
     assert "recovered" == server.history()[0]["outcome"]
 
 
-def test_looking_waits_for_nobody(server):
+def test_looking_waits_for_nobody_and_says_that_somebody_is_at_work(server):
+    before = server.look()
     with server.talk() as first:
         holding(server, first)
         facts = server.look(server.put("held"))
 
+    assert not before.busy
+    assert facts.busy
     assert facts.recovered is None
     assert facts.items[server.put("held").key]

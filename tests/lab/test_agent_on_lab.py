@@ -305,3 +305,38 @@ def test_systemd_reads_an_env_file_as_we_write_it(box, value):
     found = box.server.run(ask)
 
     assert value == found
+
+
+SLEEPERS = r"""
+cd /etc/systemd/system
+printf '[Service]\nExecStart=/bin/sleep 1000\n' | tee static@.service >plain.service
+printf '[Install]\nWantedBy=multi-user.target\n' | cat plain.service - | tee on@.service >off.service
+systemctl daemon-reload
+systemctl enable --quiet --now on@1
+systemctl start on@2 static@1
+systemctl mask --quiet on@3
+"""
+
+
+@pytest.mark.parametrize(
+    ("unit", "enabled", "active"),
+    [
+        ("ssh.service", True, True),
+        ("plain.service", True, False),
+        ("off.service", False, False),
+        ("on@1.service", True, True),
+        ("on@2.service", False, True),
+        ("on@3.service", False, False),
+        ("on@4.service", False, False),
+        ("static@1.service", True, True),
+        ("static@2.service", True, False),
+    ],
+)
+def test_a_unit_is_told_of_without_being_loaded(each_server, unit, enabled, active):
+    each_server.run(SLEEPERS)
+
+    with Box(each_server).talk() as conversation:
+        found = look(conversation, Unit(unit), Unit("none.service"), Unit("none@1.service"))
+
+    assert {"enabled": enabled, "active": active} == found.items[f"unit:{unit}"]
+    assert found.items["unit:none.service"] is found.items["unit:none@1.service"] is None

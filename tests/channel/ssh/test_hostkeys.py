@@ -117,16 +117,3 @@ def test_a_revoked_key_is_refused(server, ground, tmp_path):
         f"`{server.known_as}` shows the host key {ground.fingerprint('host')}, "
         f"which `{known}`, line 2 revokes"
     ) == str(refused.value)
-
-
-def test_an_early_connection_leaves_the_question_to_be_asked(server, tmp_path):
-    from cinestream_ops.channel.ssh import open_early
-
-    target = server.but(known_hosts=str(tmp_path / "known"))
-    early = open_early(target)
-    asked = []
-
-    with ssh(target, lambda unknown: asked.append(unknown) or True, argv=ECHO, early=early):
-        pass
-
-    assert 1 == len(asked)

@@ -13,7 +13,7 @@ import pytest
 
 from cinestream_ops.channel.conversation import Conversation
 from cinestream_ops.channel.dial import straight
-from cinestream_ops.channel.link import connect, open_early
+from cinestream_ops.channel.link import connect
 from cinestream_ops.channel.route import route
 from cinestream_ops.channel.ssh import ssh
 from cinestream_ops.errors import Unreachable
@@ -158,30 +158,6 @@ def test_small_frames_do_not_wait_for_acknowledgements(server):
         without_delay = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
     assert without_delay
-
-
-def test_a_connection_begun_early_is_the_one_that_is_used(server):
-    early = open_early(server.target)
-    link = early.link()
-
-    with ssh(
-        server.target,
-        never,
-        argv=python("import os; print(os.environ['SSH_CONNECTION'])"),
-        early=early,
-    ) as (_, inbox):
-        port = int(inbox.readline().split()[1])
-
-    assert not link.transport.is_active()
-    assert port > 0
-
-
-def test_an_early_connection_that_is_not_needed_is_closed(server):
-    early = open_early(server.target)
-
-    early.drop()
-
-    assert not early.link().transport.is_active()
 
 
 def test_an_error_inside_the_block_leaves_as_it_is(server):

@@ -1,0 +1,88 @@
+"""
+A conversation that is begun, and asked its first question, before anybody needs the answer.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import pytest
+
+from cinestream_ops.channel import conversation as conversations
+from cinestream_ops.channel.early import Opening
+from cinestream_ops.cli import early
+from cinestream_ops.errors import UnknownHostKey, Unreachable
+from cinestream_ops.state import facts
+from cinestream_ops.state.facts import LOOK
+
+
+@pytest.fixture
+def opened(box, tmp_path):
+    """Begins a conversation with a server of files alone."""
+    with ExitStack() as stack:
+
+        def opening(order=LOOK, **changed) -> Opening:
+            begun = Opening(box.but(**changed), order, home=str(tmp_path / "home"))
+            stack.callback(begun.drop)
+            return begun
+
+        yield opening
+
+
+def test_what_is_foreseen_is_asked_once(server):
+    with server.talk() as conversation:
+        conversation.foresee(LOOK)
+        conversation.foresee = conversation.send = None
+
+        answer = conversation.ask(LOOK)
+
+    assert "facts" == answer["event"]
+
+
+def test_who_asks_something_else_gets_the_answer_to_that(server):
+    with server.talk() as conversation:
+        conversation.foresee(LOOK)
+
+        answer = conversation.ask({"do": "history"})
+        after = conversation.ask(LOOK)
+
+    assert ["history", "facts"] == [answer["event"], after["event"]]
+
+
+def test_a_conversation_begun_early_has_its_answer_waiting(opened):
+    with opened().conversation() as conversation:
+        found = facts.facts(conversation.ask(LOOK))
+
+    assert not found.busy
+
+
+def test_what_went_wrong_is_told_to_who_needs_the_conversation(opened):
+    begun = opened(port=1)
+
+    assert isinstance(begun.failure(), Unreachable)
+    with pytest.raises(Unreachable, match="refused the connection"), begun.conversation():
+        pass
+
+
+def test_nobody_is_asked_about_a_host_key_before_it_is_needed(opened, box, tmp_path):
+    asked = []
+    target = box.but(known_hosts=str(tmp_path / "known"))
+    early.begun[target] = opened(known_hosts=str(tmp_path / "known"))
+
+    assert isinstance(early.begun[target].failure(), UnknownHostKey)
+    with conversations.converse(
+        target, lambda unknown: asked.append(unknown) or True, home=str(tmp_path / "home")
+    ) as conversation:
+        answer = conversation.ask(LOOK)
+
+    assert 1 == len(asked)
+    assert "facts" == answer["event"]
+
+
+def test_an_early_conversation_that_is_not_needed_is_closed(opened):
+    begun = opened()
+
+    begun.drop()
+
+    with pytest.raises(Unreachable), begun.conversation() as conversation:
+        conversation.ask(LOOK)
