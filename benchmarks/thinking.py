@@ -70,7 +70,7 @@ def main() -> None:
         goal = "10 ms a site" if sites > 1 else ""
         table.add_row(f"plan, {sites} sites", f"{took * 1000:.0f} ms, {each:.1f} a site", goal)
     for command in ("apply", *early.AHEAD):
-        size = len(bundle.first(bundle.needed("look") | early.ahead(command)))
+        size = len(bundle.first(bundle.foreseen(early.AHEAD.get(command, {}))))
         table.add_row(f"agent on the wire, {command}", f"{size} bytes", "32768")
     table.add_row("cinestream --help", f"{starting():.2f} s of CPU", "0.20")
     Console(width=100).print(table)

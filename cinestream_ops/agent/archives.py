@@ -9,20 +9,16 @@ from __future__ import annotations
 import hashlib
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Dict, Iterator, Sequence
+from typing import Iterator
 
 from cinestream_ops.agent import trees
 from cinestream_ops.agent.kit import Kit
 from cinestream_ops.agent.refused import Refused
-from cinestream_ops.state.items import Archive, Fact
+from cinestream_ops.state.items import Archive
 from cinestream_ops.state.steps import REMOVE, Step
 
 CHUNK = 256 << 10
 MIB = 1 << 20
-
-
-def look(items: Sequence[Archive]) -> Dict[str, Fact]:
-    return {item.key: trees.mark(item.path) for item in items}
 
 
 def do(step: Step, kit: Kit) -> None:

@@ -39,8 +39,9 @@ MODULES = {
 }
 # Done, but never there to be looked at: there are no facts of theirs.
 UNSEEN = {"tree", "database", "check", "daemon", "gate", "fence"}
-# Of these modules none has anything to look at.
-BLIND = {"checks", "fences", "nginx"}
+# Trees are looked at in one way, however they are made.
+LOOKS = {**MODULES, "archive": "trees", "release": "trees", "venv": "trees"}
+SEEN = MODULES.keys() - UNSEEN
 # Nothing of these can be ours.
 PASSING = {"absent", *UNSEEN}
 # The verb of the way back: what is there becomes what was `before`.
@@ -48,7 +49,11 @@ RESTORE = "restore"
 
 
 def module(item: Item) -> Any:
-    return import_module(f"cinestream_ops.agent.{MODULES[item.kind]}")
+    return named(MODULES[item.kind])
+
+
+def named(name: str) -> Any:
+    return import_module(f"cinestream_ops.agent.{name}")
 
 
 def look(found: Iterable[Item]) -> Dict[str, Fact]:
@@ -56,10 +61,9 @@ def look(found: Iterable[Item]) -> Dict[str, Fact]:
     wanted = list(found)
     facts: Dict[str, Fact] = dict.fromkeys(item.key for item in wanted)
     seen = [item for item in wanted if item.kind not in UNSEEN]
-    by_module = sorted(seen, key=lambda item: MODULES[item.kind])
-    for _, group in groupby(by_module, key=lambda item: MODULES[item.kind]):
-        same = list(group)
-        facts.update(module(same[0]).look(same))
+    by_module = sorted(seen, key=lambda item: LOOKS[item.kind])
+    for name, group in groupby(by_module, key=lambda item: LOOKS[item.kind]):
+        facts.update(named(name).look(list(group)))
     return facts
 
 

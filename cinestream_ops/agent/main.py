@@ -82,12 +82,13 @@ class Agent:
             self.recovered = unfinished.undone(self.home) or self.recovered
 
     def look(self, order: Order) -> None:
-        from cinestream_ops.agent import certificates, machine
+        from cinestream_ops.agent import certificates, machine, units
 
         busy = lock.may_be_held(self.home)
         if "wait" in order:
             lock.passed(self.home, order["wait"], self.waiting)
         owned = record.owned(self.home)
+        owned.update(units.strays(owned))
         asked = [*(each["words"] for each in owned.values()), *order["ask"]]
         found = {item.key: item for item in map(items.item, asked)}
         self.readable |= {item.name for item in found.values() if item.kind == "file"}

@@ -1,5 +1,5 @@
 """
-The source of a site, one tree for each release.
+The source of a site, or of what runs it: one tree for each release.
 
 It belongs to root: a site can read its own code and never change it.
 """
@@ -7,16 +7,11 @@ It belongs to root: a site can read its own code and never change it.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Dict, Sequence
 
 from cinestream_ops.agent import trees
 from cinestream_ops.agent.kit import Kit
-from cinestream_ops.state.items import Fact, Release
+from cinestream_ops.state.items import Release
 from cinestream_ops.state.steps import REMOVE, Step
-
-
-def look(items: Sequence[Release]) -> Dict[str, Fact]:
-    return {item.key: trees.mark(item.path) for item in items}
 
 
 def do(step: Step, kit: Kit) -> None:
@@ -25,8 +20,11 @@ def do(step: Step, kit: Kit) -> None:
     if step.verb == REMOVE:
         trees.remove(Path(item.path))
         return
-    from cinestream_ops.agent import tars  # it is slow to import, and a look does not need it
+    # They are slow to import, and a look does not need them.
+    from cinestream_ops.agent import bytecode, tars
 
     with trees.draft(Path(item.path), item.mark) as partial:
         for size in tars.unpack(kit.blob_path(item.blob), partial):
             kit.progress(item.key, "unpacking", size, 0)
+        kit.progress(item.key, "compiling", 0, 0)
+        bytecode.put(partial, item.path, kit)

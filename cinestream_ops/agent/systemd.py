@@ -9,7 +9,7 @@ from __future__ import annotations
 import subprocess
 from contextlib import suppress
 from pathlib import Path
-from typing import Collection, Dict, Iterator, List, Sequence
+from typing import Collection, Dict, Iterator, List, Sequence, Set, Tuple
 
 from cinestream_ops.agent.kit import Kit
 from cinestream_ops.agent.refused import Refused
@@ -17,7 +17,7 @@ from cinestream_ops.state import paths
 
 RUNS = Path("/run/systemd/system")  # sd_booted(3)
 LOOK, WORK = 20, 300  # seconds
-STATES = ("ActiveState",)
+IDLE = {"inactive", "failed"}
 
 Shown = Dict[str, str]
 
@@ -32,9 +32,9 @@ def installed(units: Sequence[str]) -> Dict[str, str]:
     kinds = {unit: unit if is_plain(unit) else template(unit) for unit in units}
     rows = listing("list-unit-files", dict.fromkeys([*units, *kinds.values()]))
     states = {row[0]: row[1] for row in rows}
-    linked = {path.name for path in Path(paths.UNITS).glob("*.wants/*")} if rows else set()
+    links = linked() if rows else set()
     return {
-        unit: states.get(unit) or of_instance(states[kind], unit in linked)
+        unit: states.get(unit) or of_instance(states[kind], unit in links)
         for unit, kind in kinds.items()
         if kind in states or unit in states
     }
@@ -44,10 +44,19 @@ def is_plain(unit: str) -> bool:
     return "@" not in unit
 
 
-def template(unit: str) -> str:
-    """`blog@.service` of `blog@8001.service`."""
-    name, _, suffix = unit.rpartition(".")
-    return f"{name.partition('@')[0]}@.{suffix}"
+def linked() -> Set[str]:
+    """The units that start with others, by name."""
+    return {path.name for path in Path(paths.UNITS).glob("*.wants/*")}
+
+
+def template(unit: str, suffix: str = "") -> str:
+    """`blog@.service` of `blog@8001.service`, or of its socket with that *suffix*."""
+    return f"{unit.partition('@')[0]}@{suffix or Path(unit).suffix}"
+
+
+def instance(unit: str) -> str:
+    """`8001` of `blog@8001.service`."""
+    return Path(unit.partition("@")[2]).stem
 
 
 def of_instance(state: str, linked: bool) -> str:
@@ -55,6 +64,19 @@ def of_instance(state: str, linked: bool) -> str:
     if state in {"static", "generated", "masked"}:
         return state
     return "enabled" if linked else "disabled"
+
+
+def instances(templates: Sequence[str]) -> List[Tuple[str, str]]:
+    """Each template with each of its instances that runs, listens or is enabled."""
+    patterns = [
+        name.replace("@.", "@*.").replace(".service", kind)
+        for name in templates
+        for kind in (".service", ".socket")
+    ]
+    alive = [row[0] for row in listing("list-units", patterns) if row[2] not in IDLE]
+    enabled = linked() if templates else set()
+    known = {(template(unit, ".service"), instance(unit)) for unit in {*alive, *enabled}}
+    return sorted(each for each in known if each[0] in templates)
 
 
 def running(units: Sequence[str]) -> Dict[str, str]:
@@ -77,7 +99,7 @@ def listing(what: str, units: Collection[str]) -> List[List[str]]:
     return [line.split() for line in done.stdout.splitlines() if line.strip()]
 
 
-def show(units: Sequence[str], properties: Sequence[str] = STATES) -> Dict[str, Shown]:
+def show(units: Sequence[str], properties: Sequence[str]) -> Dict[str, Shown]:
     """The *properties* of *units*, from one `systemctl show`; nothing where systemd is not."""
     if not units or not RUNS.is_dir():
         return {}

@@ -11,11 +11,15 @@ import os
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, Iterator
+from typing import Any, Dict, Iterator, Sequence
 
 from cinestream_ops.state.items import Fact
 
 MARKER = ".cinestream.json"
+
+
+def look(items: Sequence[Any]) -> Dict[str, Fact]:
+    return {item.key: mark(item.path) for item in items}
 
 
 def mark(path: str) -> Fact:

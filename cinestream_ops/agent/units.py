@@ -6,18 +6,20 @@ It may not leave one running that was stopped, nor call one started that is not.
 
 from __future__ import annotations
 
-from typing import Callable, Dict, List, Sequence
+from typing import Any, Callable, Dict, List, Mapping, Sequence
 
 from cinestream_ops.agent import systemd
 from cinestream_ops.agent.kinds import RESTORE
 from cinestream_ops.agent.kit import Kit
 from cinestream_ops.agent.refused import Refused
-from cinestream_ops.state.items import Daemon, Fact, Item, Unit
+from cinestream_ops.state import paths
+from cinestream_ops.state.items import Daemon, Fact, Item, Unit, words
 from cinestream_ops.state.steps import PUT, RELOAD, REMOVE, RESTART, Step
 
 # A unit without an [Install] section cannot be enabled, and need not be.
 ENABLED = {"enabled", "enabled-runtime", "static", "alias", "generated"}
 ACTIVE = {"active", "reloading", "refreshing"}
+TEMPLATES = f"file:{paths.UNITS}/"
 
 
 def look(found: Sequence[Item]) -> Dict[str, Fact]:
@@ -32,6 +34,25 @@ def states(units: Sequence[str]) -> Dict[str, Dict[str, bool]]:
         unit: {"enabled": state in ENABLED, "active": running.get(unit) in ACTIVE}
         for unit, state in systemd.installed(units).items()
     }
+
+
+def strays(owned: Mapping[str, Any]) -> Dict[str, Any]:
+    """
+    Workers that run or are enabled though nobody remembers them, as if they were *owned*.
+
+    An instance of a template of ours is ours, whoever started it.
+    """
+    sites = {key: each["site"] for key, each in owned.items() if key.startswith(TEMPLATES)}
+    templates = [key[len(TEMPLATES) :] for key in sites if key.endswith("@.service")]
+    found: Dict[str, Any] = {}
+    for template, port in systemd.instances(templates):
+        socket = template.replace("@.service", f"@{port}.socket")
+        companions = (socket,) if f"{TEMPLATES}{systemd.template(socket)}" in sites else ()
+        worker = Unit(template.replace("@", f"@{port}"), companions)
+        if worker.key not in owned:
+            site = sites[f"{TEMPLATES}{template}"]
+            found[worker.key] = {"words": words(worker), "fact": None, "site": site}
+    return found
 
 
 def back_all(steps: Sequence[Step]) -> List[Step]:
@@ -92,8 +113,8 @@ def run_up(kit: Kit, verb: str, units: Sequence[str]) -> None:
         why = error.why
     if kit.booting:
         return
-    shown = systemd.show(units)
-    failed = [unit for unit in units if shown[unit]["ActiveState"] not in ACTIVE]
+    now = systemd.running(units)
+    failed = [unit for unit in units if now.get(unit) not in ACTIVE]
     if failed:
         said = systemd.last_words(kit, failed[0]) or why
         raise Refused(f"{named(failed)} did not start:\n{said}", f"see `journalctl -u {failed[0]}`")
@@ -115,8 +136,8 @@ def put_down(steps: Sequence[Step], kit: Kit) -> None:
     systemd.tell(kit, "stop", there)
     systemd.tell(kit, "disable", there)
     systemd.reset(kit, there)
-    shown = {} if kit.booting else systemd.show(there)
-    alive = [unit for unit in shown if shown[unit]["ActiveState"] not in {"inactive", "failed"}]
+    now = {} if kit.booting else systemd.running(there)
+    alive = [unit for unit in now if now[unit] not in systemd.IDLE]
     if alive:
         raise Refused(f"{named(alive)} did not stop", f"see `systemctl status {alive[0]}`")
 

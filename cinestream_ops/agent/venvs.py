@@ -15,7 +15,7 @@ from cinestream_ops.agent import trees
 from cinestream_ops.agent.kit import Kit
 from cinestream_ops.agent.refused import Refused
 from cinestream_ops.state import paths
-from cinestream_ops.state.items import Fact, Venv
+from cinestream_ops.state.items import Venv
 from cinestream_ops.state.steps import REMOVE, Step
 
 CACHE = "/var/cache/cinestream/uv"
@@ -29,10 +29,6 @@ UV = {
     "HOME": "/root",
 }
 PIP = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "HOME": "/root"}
-
-
-def look(items: Sequence[Venv]) -> Dict[str, Fact]:
-    return {item.key: trees.mark(item.path) for item in items}
 
 
 def do(step: Step, kit: Kit) -> None:

@@ -23,7 +23,7 @@ ROOT = "cinestream_ops"
 AGENT, STATE = f"{ROOT}.agent", f"{ROOT}.state"
 # The modules behind each order, beside `main`, which hears it.
 ORDERS: Mapping[str, tuple[str, ...]] = {
-    "look": ("certificates", "machine", *sorted({*kinds.MODULES.values()} - kinds.BLIND)),
+    "look": ("certificates", "machine", *(kinds.LOOKS[kind] for kind in sorted(kinds.SEEN))),
     "read": ("reading",),
     "apply": ("incoming", "transaction", "vouch"),
     "vouch": ("vouch",),
@@ -40,12 +40,19 @@ IMPORT = re.compile(
 )
 # Parsing would be exact, and takes twenty times as long; a test compares the trees.
 REMOVABLE = re.compile(
-    r'''^(?P<indent>\ *)"""[\s\S]*?"""$ | (?P<string>"""[\s\S]*?""") | (^\ * | \ \ )\#\ .*$
-        | (?<=\))\ ->\ [^\n]*(?=:$)''',
+    r'''^(?P<indent>\ *)"""[\s\S]*?"""$ | (?P<string>"""[\s\S]*?""") | (^\ * | \ \ )\#\ .*$''',
     re.MULTILINE | re.VERBOSE,
+)
+SIGNATURE = re.compile(r"^ *def \w+\(.*$|^ *\) -> .*:$", re.MULTILINE)
+# `: Dict[str, Any]` of a parameter, `-> None` of a result.
+TYPE = re.compile(
+    r"""(?<=\w):\ (?:"[^"]*" | [^][,()="] | \[(?:[^][] | \[[^][]*\])*\])+?(?=\ =\ |,\ |\))
+        | (?<=\))\ ->\ .*(?=:$)""",
+    re.VERBOSE,
 )
 
 Modules = frozenset[str]
+Orders = Mapping[str, Collection[str]]  # with the kinds of the items in them
 
 
 def needed(order: str, of: Collection[str] = ()) -> Modules:
@@ -53,6 +60,11 @@ def needed(order: str, of: Collection[str] = ()) -> Modules:
     behind = set(ORDERS.get(order, ()))
     at_work = {kinds.MODULES[kind] for kind in of} | (behind & {"transaction"})
     return closure({"main"} | behind | at_work, at_work)
+
+
+def foreseen(orders: Orders) -> Modules:
+    """The modules that a look needs, and those of the *orders* that will follow it."""
+    return needed("look").union(*(needed(order, of) for order, of in orders.items()))
 
 
 def kinds_in(order: Mapping[str, Any]) -> set[str]:
@@ -138,7 +150,7 @@ def modules(floor: str) -> Iterator[tuple[str, str]]:
 
 def bare(source: str) -> str:
     """*source* without what nobody runs, with each statement on the line it was on."""
-    return REMOVABLE.sub(blank, source)
+    return SIGNATURE.sub(lambda found: TYPE.sub("", found[0]), REMOVABLE.sub(blank, source))
 
 
 def blank(found: re.Match[str]) -> str:

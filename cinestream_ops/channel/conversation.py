@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from cinestream_ops.channel import bundle
-from cinestream_ops.channel.bundle import Modules
+from cinestream_ops.channel.bundle import Modules, Orders
 from cinestream_ops.channel.local import local
 from cinestream_ops.channel.target import Target
 from cinestream_ops.errors import Drifted, Locked, Refused, Unreachable
 from cinestream_ops.state import frames
 
 CHUNK = 256 * 1024
+NONE: Orders = {}
 REFUSALS: dict[str, type[Refused]] = {"refused": Refused, "drifted": Drifted, "locked": Locked}
 # After these the agent still has something to say to the same order.
 UNFINISHED = {"waiting", "step", "progress", "ready", "outcome", "line"}
@@ -35,7 +36,7 @@ class Conversation:
     """
     One agent, wherever its streams come from; the first thing it is sent is itself.
 
-    What is known to be needed of it, *ahead* of the order that needs it, packs better in one piece.
+    What the orders *ahead* need of it goes along, since it packs better in one piece.
     """
 
     def __init__(
@@ -43,12 +44,12 @@ class Conversation:
         outbox: BinaryIO,
         inbox: BinaryIO,
         target: Target | None = None,
-        ahead: Modules = frozenset(),
+        ahead: Orders = NONE,
     ) -> None:
         self._outbox, self._inbox = outbox, inbox
         self.target = target
         self.options: Mapping[str, Any] = {}
-        self._taught = bundle.needed("look") | ahead
+        self._taught = bundle.foreseen(ahead)
         self._foreseen: Mapping[str, Any] | None = None
         with self._reachable():
             frames.send(outbox, bundle.first(self._taught))
@@ -147,7 +148,7 @@ def converse(
     target: Target,
     ask_host_key: Callable[[Any], bool],
     *,
-    ahead: Modules = frozenset(),
+    ahead: Orders = NONE,
     **options: Any,
 ) -> Iterator[Conversation]:
     """A conversation with *target*: this machine if it has no host, else by SSH."""

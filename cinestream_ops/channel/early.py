@@ -13,10 +13,12 @@ from threading import Thread
 from typing import Any
 
 from cinestream_ops.channel import bundle
-from cinestream_ops.channel.bundle import Modules
-from cinestream_ops.channel.conversation import Conversation, converse
+from cinestream_ops.channel.bundle import Orders
+from cinestream_ops.channel.conversation import NONE, Conversation, converse
 from cinestream_ops.channel.library import load_paramiko
 from cinestream_ops.channel.target import Target
+
+PATIENCE = 1.0  # seconds
 
 
 class Opening:
@@ -31,7 +33,7 @@ class Opening:
         target: Target,
         order: Mapping[str, Any],
         *,
-        ahead: Modules = frozenset(),
+        ahead: Orders = NONE,
         **options: Any,
     ) -> None:
         self._stack = ExitStack()
@@ -42,7 +44,7 @@ class Opening:
         if not target.local:
             load_paramiko()  # before anybody else computes, since all else waits for it
         self._thread.start()
-        bundle.first(bundle.needed("look") | ahead)  # packed while the server has yet to answer
+        bundle.first(bundle.foreseen(ahead))  # packed while the server has yet to answer
 
     def _run(self, target: Target, order: Mapping[str, Any]) -> None:
         try:
@@ -67,7 +69,12 @@ class Opening:
             assert self._conversation
             yield self._conversation
 
-    def drop(self) -> None:
-        """For a caller that needs it no longer."""
-        self.failure()
-        self._stack.close()
+    def drop(self, patience: float = PATIENCE) -> None:
+        """
+        For a caller that does not need it: closed, if it is there within *patience* seconds.
+
+        One that is not there yet ends with the process.
+        """
+        self._thread.join(patience)
+        if not self._thread.is_alive():
+            self._stack.close()

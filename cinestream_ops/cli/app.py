@@ -22,9 +22,12 @@ def run(words: Sequence[str] | None = None) -> None:
     # Only now, for the time that importing them takes is time in which the server works.
     from cinestream_ops.cli import commands, fail
 
-    with fail.telling(words):
-        root = commands.root(PROGRAM)
-        if completing:
-            root(prog_name=PROGRAM)
-        with root.make_context(PROGRAM, [*words]) as context:
-            root.invoke(context)
+    try:
+        with fail.telling(words):
+            root = commands.root(PROGRAM)
+            if completing:
+                root(prog_name=PROGRAM)
+            with root.make_context(PROGRAM, [*words]) as context:
+                root.invoke(context)
+    finally:
+        early.end()

@@ -15,7 +15,7 @@ from cinestream_ops.cli import confirm, show
 from cinestream_ops.errors import UnknownHostKey
 
 if TYPE_CHECKING:
-    from cinestream_ops.channel.bundle import Modules
+    from cinestream_ops.channel.bundle import Orders
     from cinestream_ops.channel.conversation import Conversation
     from cinestream_ops.channel.early import Opening
     from cinestream_ops.channel.target import Target
@@ -25,7 +25,7 @@ ALONE = {"server", "lab"}
 # The orders that a command will come to, and the kinds of items in them.
 PLAIN = ("file", "symlink", "directory", "unit", "check", "gate")
 CODE = (*PLAIN, "user", "env", "release", "venv", "mongo-user", "mongo-indexes")
-AHEAD: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+AHEAD: Mapping[str, Orders] = {
     "setup": {"examine": (), "apply": (*CODE, "package", "archive", "mongo-admin")},
     "add-site": {"apply": (*CODE, "certificate")},
     "edit-site": {"apply": PLAIN},
@@ -44,15 +44,7 @@ def begin(words: Sequence[str]) -> None:
 
     with suppress(Exception):
         target = inventory.resolve(server(words), os.environ)
-        begun[target] = Opening(target, LOOK, ahead=ahead(words[0]), say=show.say)
-
-
-def ahead(command: str) -> Modules:
-    """What *command* will need of the agent, as far as its name tells."""
-    from cinestream_ops.channel import bundle
-
-    foreseen = AHEAD.get(command, {}).items()
-    return frozenset().union(*(bundle.needed(order, kinds) for order, kinds in foreseen))
+        begun[target] = Opening(target, LOOK, ahead=AHEAD.get(words[0], {}), say=show.say)
 
 
 def server(words: Sequence[str]) -> str:
@@ -64,6 +56,12 @@ def server(words: Sequence[str]) -> str:
             return word.partition("=")[2]
     named = words[0] == "setup" and len(words) > 1 and not words[1].startswith("-")
     return words[1] if named else ""
+
+
+def end() -> None:
+    """Close what was begun and not needed."""
+    while begun:
+        begun.popitem()[1].drop()
 
 
 @contextmanager

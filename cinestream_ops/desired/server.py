@@ -14,7 +14,17 @@ from cinestream_ops.desired.texts import file
 from cinestream_ops.spec.server import Server
 from cinestream_ops.state import paths
 from cinestream_ops.state.facts import Machine
-from cinestream_ops.state.items import Directory, File, Item, Package, Unit, Venv, digest
+from cinestream_ops.state.items import (
+    Directory,
+    File,
+    Item,
+    Package,
+    Release,
+    Symlink,
+    Unit,
+    Venv,
+    digest,
+)
 
 PACKAGES = (
     "ca-certificates", "certbot", "logrotate", "nftables", "nginx", "python3-venv", "ssl-cert",
@@ -68,10 +78,18 @@ def folders() -> Iterator[Item]:
 
 def tools(shipped: Shipped) -> Iterator[Item]:
     yield File(paths.AGENT, shipped.agent)
-    yield File(paths.RUNNER, shipped.runner)
+    yield from runner(shipped)
     yield Venv(paths.TOOLS, digest(shipped.tools))
     context = Programs(paths.AGENT)
     yield file(f"{HOOKS}/deploy/cinestream", "shell/deploy-hook", context, mode=0o755)
+
+
+def runner(shipped: Shipped) -> Iterator[Item]:
+    """What serves the sites that are not ours."""
+    version = f"runners/{digest(shipped.runner)[: places.SHORT]}"
+    yield Directory(f"{paths.LIBRARY}/runners")
+    yield Release(f"{paths.LIBRARY}/{version}", digest(shipped.runner))
+    yield Symlink(paths.RUNNER, version)
 
 
 def units() -> Iterator[Item]:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Shipped:
     """
-    The content of `paths.AGENT` and `paths.RUNNER`, and the requirements of our own tools with
-    their hashes.
+    The content of `paths.AGENT`, a tar of what `paths.RUNNER` leads to, and the requirements of
+    our own tools with their hashes.
     """
 
     agent: bytes

@@ -82,7 +82,7 @@ def deployed(site: Site) -> bool:
 def importable(site: Site) -> Check:
     """Whether the new release runs in the new environment, before anything points to them."""
     argv = (
-        f"{places.venv(site)}/bin/python", "-B", paths.RUNNER, "--check", "--wsgi", site.wsgi,
+        f"{places.venv(site)}/bin/python", "-B", paths.WORKER, "--check", "--wsgi", site.wsgi,
         "--source", places.release(site), "--env-file", places.env(site),
     )  # fmt: skip
     return Check(

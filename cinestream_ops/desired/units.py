@@ -25,7 +25,7 @@ class Units:
 
     site: str
     home: str
-    library: str
+    worker: str
     slice: str
     wsgi: str
     own: bool
@@ -66,7 +66,7 @@ def running(site: Site) -> Iterator[Item]:
 def worker_inputs(site: Site) -> tuple[str, ...]:
     """The keys of what a worker is made of: when one changes, it starts anew."""
     home = places.home(site)
-    runner = () if site.bundled else (f"file:{paths.RUNNER}",)
+    runner = () if site.bundled else (f"symlink:{paths.RUNNER}",)
     return (
         f"file:{places.unit(f'{site.name}@.service')}",
         f"env:{places.env(site)}",
@@ -80,7 +80,7 @@ def units(site: Site, scene: Scene) -> Units:
     return Units(
         site=site.name,
         home=places.home(site),
-        library=paths.LIBRARY,
+        worker=paths.WORKER,
         slice=slice_name(site),
         wsgi=site.wsgi,
         own=not site.bundled,

@@ -4,7 +4,7 @@ From what the owner wants to the steps that lead there.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from cinestream_ops import desired as wishes
@@ -19,12 +19,13 @@ from cinestream_ops.errors import OpsError, Refused
 from cinestream_ops.plan import Plan
 from cinestream_ops.spec.house import House
 from cinestream_ops.state import facts as told
-from cinestream_ops.state import items
+from cinestream_ops.state import items, paths
 from cinestream_ops.state.facts import Facts
 from cinestream_ops.state.items import Archive, Check, EnvFile, Item, Release, Unit, Venv, digest
 from cinestream_ops.state.steps import PUT, Step
 
 NOTHING = Carried()
+IDLE = {"enabled": False, "active": False}
 
 
 def prepare() -> None:
@@ -46,8 +47,8 @@ def plan(
     """
     The steps from what was *found* to what is *wanted*; changes nothing.
 
-    Raises `Refused` when a port is somebody else's, `OpsError` when a source is needed that nobody
-    carries.
+    Raises `Refused` when a port is somebody else's or the server is of another version of us,
+    `OpsError` when a source is needed that nobody carries.
     """
     desired = wishes.everything(wanted, found.facts.machine, found.facts.certificates, shipped())
     desired = {
@@ -56,6 +57,7 @@ def plan(
     }
     facts = widened(conversation, found.facts, desired, only)
     made = pure.plan(desired, facts, only=only, purge=purge, restart=restart)
+    refuse_outdated(made, desired.get("", ()), facts)
     refuse_taken_ports(made, facts)
     refuse_uncarried(made, uploads(made, carried))
     return made
@@ -86,16 +88,43 @@ def widened(
 ) -> Facts:
     """*facts*, and those about wanted items that the first look had no reason to read."""
     unknown = [
-        items.words(item)
+        item
         for site, each in desired.items()
         if only is None or site in only
         for item in each
         if item.key not in facts.items and not isinstance(item, Check)
     ]
-    if not unknown:
-        return facts
-    more = told.facts(conversation.ask({"do": "look", "ask": unknown}))
-    return replace(facts, items={**facts.items, **more.items})
+    known = {item.key: IDLE for item in unknown if is_idle(item, facts)}
+    ask = [items.words(item) for item in unknown if item.key not in known]
+    more = told.facts(conversation.ask({"do": "look", "ask": ask})).items if ask else {}
+    return replace(facts, items={**facts.items, **known, **more})
+
+
+def is_idle(item: Item, facts: Facts) -> bool:
+    """Whether *item* is an instance of a template of ours: a look tells of all that are at work."""
+    name, at, _ = item.name.partition("@")
+    return bool(at) and isinstance(item, Unit) and has(f"file:{paths.UNITS}/{name}@.service", facts)
+
+
+def has(key: str, facts: Facts) -> bool:
+    return key in facts.owned and facts.items.get(key) is not None
+
+
+def refuse_outdated(made: Plan, server: Iterable[Item], facts: Facts) -> None:
+    """A site is made for the programs that this version has on the server, and for no others."""
+    changed = {step.key for step in made.steps if not step.site}
+    stale = [
+        item.name
+        for item in server
+        if item.name.startswith(f"{paths.LIBRARY}/")
+        and item.key not in changed
+        and not item.met_by(facts.items.get(item.key))
+    ]
+    if stale and any(step.site and step.verb == PUT for step in made.steps):
+        raise Refused(
+            f"`{stale[0]}` is not what this version of cinestream works with",
+            "`cinestream apply` brings the whole server up to date; `--plan` shows it first",
+        )
 
 
 def refuse_taken_ports(made: Plan, facts: Facts) -> None:
@@ -122,7 +151,7 @@ def ports(item: Item) -> Iterator[int]:
 def uploads(made: Plan, carried: Carried) -> Carried:
     """What the plan needs of what is *carried* or comes with cinestream."""
     needed = {blob for step in made.steps for blob in blobs(step)}
-    common = {digest(shipped().tools): shipped().tools}
+    common = {digest(each): each for each in (shipped().tools, shipped().runner)}
     offered = {**common, **carried.uploads}
     if needed - offered.keys():
         bundled = read_source(BUNDLED, wsgi="", requirements=None)

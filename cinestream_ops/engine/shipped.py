@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cinestream_ops.channel import bundle
 from cinestream_ops.desired.shipped import Shipped
+from cinestream_ops.engine.trees import tar
 
 PACKAGE = Path(__file__).parent.parent
 
@@ -24,6 +25,6 @@ def folder(name: str) -> Path:
 def shipped() -> Shipped:
     return Shipped(
         agent=bundle.program(),
-        runner=(folder("site_template") / "src/showtimes/worker.py").read_bytes(),
+        runner=tar(folder("site_template") / "src", "cinestream_worker"),
         tools=(folder("requirements") / "tools.txt").read_bytes(),
     )

@@ -1,12 +1,10 @@
 """
-A site's source tree, packed so that the same tree always has the same digest.
+A site's source: a tree of the owner's or of ours, and what it needs.
 """
 
 from __future__ import annotations
 
-import io
 import subprocess
-import tarfile
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,17 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from cinestream_ops.engine.shipped import folder
-from cinestream_ops.errors import OpsError
+from cinestream_ops.engine.trees import SourceError, tar
 from cinestream_ops.state.items import digest
 
 BUNDLED = "bundled"
 CLONE_TIMEOUT = 300  # seconds
-LEFT_OUT = {".git", ".hg", ".svn", ".venv", "venv", "__pycache__", "node_modules", ".env"}
-SUFFIXES_LEFT_OUT = {".pyc", ".pyo", ".env"}
-
-
-class SourceError(OpsError):
-    """The owner's source cannot be used."""
 
 
 @dataclass(frozen=True)
@@ -135,36 +127,3 @@ def unhashed(requirements: bytes) -> Iterator[bytes]:
     for line in requirements.splitlines():
         if b"==" in line:
             yield line.rstrip(b" \\") + b"\n"
-
-
-def tar(root: Path) -> bytes:
-    """The tree below *root* as an uncompressed tar: sorted, dateless, ownerless."""
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        for path in files(root):
-            try:
-                archive.addfile(*entry(path, root))
-            except OSError as error:
-                raise SourceError(f"`{path}` cannot be read: {error.strerror}") from None
-    return out.getvalue()
-
-
-def files(root: Path) -> Iterator[Path]:
-    for path in sorted(root.iterdir()):
-        if path.name in LEFT_OUT or path.suffix in SUFFIXES_LEFT_OUT:
-            continue
-        if path.is_dir() and not path.is_symlink():
-            yield from files(path)
-        elif path.is_file():
-            yield path
-
-
-def entry(path: Path, root: Path) -> tuple[tarfile.TarInfo, io.BytesIO]:
-    """A plain file: what a link inside the tree points to is stored in its place."""
-    if not path.resolve().is_relative_to(root.resolve()):
-        raise SourceError(f"`{path}` is a link that leads out of `{root}`")
-    content = path.read_bytes()
-    info = tarfile.TarInfo(path.relative_to(root).as_posix())
-    info.size = len(content)
-    info.mode = 0o755 if path.stat().st_mode & 0o100 else 0o644
-    return info, io.BytesIO(content)

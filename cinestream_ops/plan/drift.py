@@ -23,7 +23,7 @@ def warning(step: Step, facts: Facts) -> Iterator[str]:
         return
     owned = facts.owned.get(step.key)
     if owned and still(step.before) != still(owned.fact):
-        yield f"`{step.item.name}` was {deed(step.before)} by hand since we left it"
+        yield f"`{step.item.name}` was {deed(owned.fact, step.before)} by hand since we left it"
     elif not owned and step.verb == PUT and step.before and not isinstance(step.item, COMMON):
         yield f"`{step.item.name}` is there already, and was not made by cinestream"
 
@@ -33,10 +33,12 @@ def still(fact: Fact) -> Fact:
     return fact and {name: value for name, value in fact.items() if name != "seal"}
 
 
-def deed(fact: Fact) -> str:
-    if fact is None:
+def deed(left: Fact, found: Fact) -> str:
+    if found is None:
         return "removed"
-    return "stopped or disabled" if "active" in fact else "changed"
+    if "active" not in found:
+        return "changed"
+    return "stopped or disabled" if left else "started or enabled"
 
 
 def sites(facts: Facts) -> set[str]:

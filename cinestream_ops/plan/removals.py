@@ -12,6 +12,7 @@ from cinestream_ops.state.items import (
     Certificate,
     Database,
     EnvFile,
+    File,
     Item,
     MongoIndexes,
     MongoUser,
@@ -39,6 +40,7 @@ def removals(
         Step(REMOVE, item, facts.items.get(key), phase(item), owned.site)
         for key, owned in surplus.items()
         if not stays(item := items.item(owned.words), key in left, facts.items.get(key))
+        and not started(item, desired, facts, scope)
     ]
     steps += [step for site in sorted(purge) for step in purged(site, left, facts)]
     return steps, tuple(key for key, owned in left.items() if kept(items.item(owned.words)))
@@ -55,6 +57,26 @@ def stays(item: Item, site_leaves: bool, fact: object) -> bool:
         return site_leaves
     always = item.additive or isinstance(item, EnvFile | MongoIndexes)
     return always or (site_leaves and kept(item)) or not fact
+
+
+def started(
+    item: Item,
+    desired: Mapping[str, tuple[Item, ...]],
+    facts: Facts,
+    scope: Collection[str],
+) -> bool:
+    """
+    Whether *item* is a program of ours that units of a site out of scope may still start.
+
+    A unit file that is not as it should be may name what nobody else wants any longer.
+    """
+    return item.name.startswith(f"{paths.LIBRARY}/") and any(
+        isinstance(each, File) and not each.met_by(facts.items.get(each.key))
+        for site, found in desired.items()
+        if site not in scope
+        for each in found
+        if each.name.startswith(f"{paths.UNITS}/")
+    )
 
 
 def kept(item: Item) -> bool:

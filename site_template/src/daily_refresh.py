@@ -12,11 +12,12 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+from cinestream_worker.dotenv import load_env
+from cinestream_worker.errors import StartError
 from pymongo.errors import PyMongoError
 from showtimes import refresh
 from showtimes.database import Store
 from showtimes.settings import Settings, SettingsError
-from showtimes.worker import StartError, load_env
 
 
 def main() -> int:

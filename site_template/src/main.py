@@ -4,9 +4,12 @@ Serves CineStream on one port: `python src/main.py --port 8001`, in the director
 
 from __future__ import annotations
 
+import gc
 import sys
 
-from showtimes import worker
+gc.disable()  # until it serves: while importing, there is nothing to collect
+
+from cinestream_worker import command  # noqa: E402 -- only now
 
 if __name__ == "__main__":
-    sys.exit(worker.main(["--wsgi", "showtimes.site:app", *sys.argv[1:]]))
+    sys.exit(command.main(["--wsgi", "showtimes.site:app", *sys.argv[1:]]))

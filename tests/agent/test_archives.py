@@ -136,7 +136,7 @@ def test_a_release_has_its_files_links_and_mark(tmp_path):
     releases.do(Step("put", item), kit)
 
     path = Path(item.path)
-    assert {item.key: item.mark} == releases.look([item])
+    assert {item.key: item.mark} == trees.look([item])
     assert b"print()" == (path / "src/link").read_bytes() == (path / "src/hard").read_bytes()
     modes = {name: (path / name).stat().st_mode & 0o7777 for name in ("src/main.py", "src/secret")}
     assert {"src/main.py": 0o755, "src/secret": 0o644} == modes
@@ -150,7 +150,7 @@ def test_an_archive_loses_its_top_folder(tmp_path):
     archives.do(Step("put", item), Blobs(tmp_path, **{item.sha256: content}))
 
     assert [".cinestream.json", "README", "bin", "bin/mongod"] == files(Path(item.path))
-    assert {item.key: item.mark} == archives.look([item])
+    assert {item.key: item.mark} == trees.look([item])
 
 
 def test_another_archive_is_refused_with_both_digests(tmp_path):
@@ -217,7 +217,7 @@ def test_a_half_made_tree_counts_as_absent_and_is_replaced(tmp_path):
     item = Release(str(tmp_path / "r" / "1"), "blob")
     Path(item.path).mkdir(parents=True)
     (Path(item.path) / "half").touch()
-    before = releases.look([item])
+    before = trees.look([item])
 
     releases.do(Step("put", item), Blobs(tmp_path, blob=tar(file("whole"))))
 

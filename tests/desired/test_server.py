@@ -18,6 +18,7 @@ from cinestream_ops.state.items import (
     MongoAdmin,
     MongoUser,
     Package,
+    Release,
     Symlink,
     Unit,
     Venv,
@@ -93,8 +94,16 @@ def test_our_programs_come_from_what_is_shipped():
     own, _ = wanted()
 
     assert b"agent" == of(File, own)[paths.AGENT].content
-    assert b"runner" == of(File, own)[paths.RUNNER].content
     assert items.digest(b"tools") == of(Venv, own)[paths.TOOLS].blob
+
+
+def test_the_runner_is_named_by_its_digest_and_linked():
+    own, _ = wanted()
+
+    [(path, runner)] = of(Release, own).items()
+    assert items.digest(b"runner") == runner.blob
+    assert f"/usr/lib/cinestream/runners/{runner.blob[:16]}" == path
+    assert Symlink("/usr/lib/cinestream/runner", f"runners/{runner.blob[:16]}") in own
 
 
 def test_upgrades_and_libraries_come_only_where_they_are_wanted():

@@ -101,7 +101,7 @@ def test_a_worker_for_each_port_starts_anew_with_what_it_is_made_of():
 def test_a_site_of_ones_own_starts_anew_with_the_runner():
     _, site = wanted(OWN)
 
-    assert f"file:{paths.RUNNER}" in of(Unit, site)["blog@8001.service"].restart_on
+    assert f"symlink:{paths.RUNNER}" in of(Unit, site)["blog@8001.service"].restart_on
 
 
 def test_a_site_of_ones_own_is_imported_before_anything_points_to_it():
@@ -110,8 +110,9 @@ def test_a_site_of_ones_own_is_imported_before_anything_points_to_it():
     [check] = of(Check, site).values()
     assert "`shop:app` of `blog` can be imported" == check.what
     assert (
-        "/var/www/blog/venvs/2222222222222222/bin/python", "-B", "/usr/lib/cinestream/worker.py", "--check", "--wsgi",
-        "shop:app", "--source", "/var/www/blog/releases/1111111111111111", "--env-file", "/var/www/blog/.env",
+        "/var/www/blog/venvs/2222222222222222/bin/python", "-B",
+        "/usr/lib/cinestream/runner/cinestream_worker/__main__.py", "--check", "--wsgi", "shop:app",
+        "--source", "/var/www/blog/releases/1111111111111111", "--env-file", "/var/www/blog/.env",
     ) == check.argv  # fmt: skip
     assert ("blog", "/var/www/blog") == (check.user, check.cwd)
 

@@ -14,7 +14,7 @@ from cinestream_ops.channel import bundle
 from cinestream_ops.channel.conversation import converse
 from cinestream_ops.channel.target import Target
 from cinestream_ops.errors import Unreachable
-from cinestream_ops.state import paths
+from cinestream_ops.state import items, paths
 from cinestream_ops.state.items import (
     Check,
     Daemon,
@@ -233,6 +233,25 @@ def test_a_scale_down_leaves_nothing_above_the_new_count(box):
         "ls /etc/systemd/system/multi-user.target.wants | grep -c demo"
     )
     assert {"event": "done"} == last(box.make(*site()))
+
+
+@pytest.mark.parametrize(
+    "deed", ["start demo@8100.service", "start demo@8100.socket", "enable demo@8100"]
+)
+def test_a_worker_that_somebody_started_by_hand_is_ours_to_stop(box, deed):
+    worker = Unit("demo@8100.service", ("demo@8100.socket",))
+    before = box.state()
+    box.server.run(f"systemctl {deed}")
+
+    with box.talk() as conversation:
+        found = look(conversation)
+        owned = found.owned[worker.key]
+        assert ("demo", worker) == (owned.site, items.item(owned.words))
+        removal = Step(REMOVE, worker, found.items[worker.key], site="demo")
+        assert {"event": "done"} == list(apply(conversation, [removal]))[-1]
+
+    assert before == box.state()
+    assert "" == box.server.run("systemctl list-units --no-legend --state=active 'demo@8100.*'")
 
 
 def test_a_killed_agent_is_undone_by_the_next_conversation(box):

@@ -26,7 +26,7 @@ HEAD = """
 import hashlib, json, os, pathlib, subprocess, sys, time
 from cinestream_ops.agent import *
 from cinestream_ops.agent import (archives, certificates, domains, examine, machine, mongodb,
-    packages, pursuit, served, users, venvs)
+    packages, pursuit, served, trees, users, venvs)
 from cinestream_ops.agent.kit import Kit
 from cinestream_ops.agent.refused import Refused
 from cinestream_ops.state import paths
@@ -152,7 +152,7 @@ def test_a_venv_is_built_by_uv(equipped):
         why = tried(venvs.do, Step(PUT, item))
         python = [f"{item.path}/bin/python", "-c", "import bottle; print(bottle.__cached__)"]
         compiled = subprocess.run(python, capture_output=True, text=True).stdout.strip()
-        say(why, venvs.look([item]), os.path.exists(compiled), os.stat(item.path).st_uid)
+        say(why, trees.look([item]), os.path.exists(compiled), os.stat(item.path).st_uid)
     """)
 
     assert [None, {"venv:/var/www/blog/venvs/1": {"blob": "bottle"}}, True, 0] == told

@@ -4,11 +4,16 @@ Databases: an archive that is not what it should be, and a server of somebody el
 
 from __future__ import annotations
 
+import ssl
 import subprocess
 import tarfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
 
 import pymongo
 import pytest
@@ -19,6 +24,7 @@ from tests.owner.conftest import Standing, gone
 from tests.owner.owner import Host, Owner
 
 NAME = "own-mongo"
+TRUSTED = "/usr/local/share/ca-certificates/publisher.crt"
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +56,33 @@ def elsewhere(booted: Standing, tmp_path_factory: pytest.TempPathFactory) -> Ite
     finally:
         mongod.terminate()
         mongod.wait(30)
+
+
+@pytest.fixture
+def published(booted: Standing, tmp_path: Path) -> Iterator[str]:
+    """The archive's address on a web server that the host trusts, at its network's other end."""
+    address = booted.host.lab.address.rpartition(".")[0] + ".1"
+    pem = tmp_path / "publisher.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+         "-nodes", "-days", "2", "-subj", "/CN=publisher", "-addext", f"subjectAltName=IP:{address}",
+         "-keyout", pem, "-out", tmp_path / "publisher.crt"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    crt = (tmp_path / "publisher.crt").read_bytes()
+    with pem.open("ab") as both:
+        both.write(crt)
+    booted.host.tries("sh", "-c", f"cat >{TRUSTED} && update-ca-certificates", told=crt)
+    archive = Path(booted.host.lab.mongodb_archive)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    with ThreadingHTTPServer(
+        (address, 0), partial(SimpleHTTPRequestHandler, directory=archive.parent)
+    ) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"https://{address}:{server.server_port}/{archive.name}"
+        server.shutdown()
 
 
 def test_an_archive_with_another_digest_is_not_unpacked(booted: Standing):
@@ -88,3 +121,16 @@ def test_a_purged_site_takes_its_database_and_no_other(booted: Standing, elsewhe
     with pymongo.MongoClient(elsewhere) as client:
         assert "movie_app" not in client.list_database_names()
         assert not client.movie_app.command("usersInfo")["users"]
+
+
+def test_an_archive_is_fetched_by_the_server_itself(booted: Standing, published: str):
+    digest = booted.host.lab.mongodb_sha256
+    asked = f"setup --mongodb archive --mongodb-archive {published} --yes --mongodb-sha256"
+
+    refused = booted.owner.tries(f"{asked} {'0' * 64}")
+    booted.owner.types(f"{asked} {digest}")
+
+    assert 1 == refused.code
+    assert f"`{published}` is not the archive that was asked for" in refused.err
+    assert "active" == booted.host.runs("systemctl", "is-active", "mongodb.service")
+    assert "" == booted.owner.types("plan --exit-code --json").err.replace("\n", "")

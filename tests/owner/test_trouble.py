@@ -239,6 +239,31 @@ def test_a_port_in_use_is_found_before_the_change(rough: Standing):
     assert "8302" in said.err
 
 
+def test_a_worker_that_was_started_by_hand_goes_with_the_next_change(rough: Standing):
+    before = state(rough)
+    port = max(rough.host.workers("shop")) + 20
+    rough.host.sh(f"systemctl enable --quiet --now shop@{port}.service")
+
+    planned = rough.owner.tries("plan shop --exit-code")
+    rough.owner.types("apply shop --yes")
+
+    assert 4 == planned.code
+    assert f"`shop@{port}.service` was started or enabled by hand" in planned.err
+    assert before == state(rough)
+
+
+def test_a_site_is_not_changed_on_a_server_of_another_version(rough: Standing):
+    before = state(rough)
+    rough.host.sh("echo '# another version' >> /usr/lib/cinestream/agent")
+
+    said = rough.owner.tries("edit-site shop --workers 4 --yes")
+    rough.owner.types("apply --yes")
+
+    assert 1 == said.code
+    assert "`cinestream apply` brings the whole server up to date" in said.err
+    assert before == state(rough)
+
+
 def test_without_a_yes_nothing_happens(unharmed: Standing):
     said = unharmed.owner.tries("edit-site shop --workers 9")
 

@@ -2,15 +2,21 @@
 Desired minus facts.
 """
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cinestream_ops.plan import plan
 from cinestream_ops.plan.sentence import grouped
+from cinestream_ops.state import items
+from cinestream_ops.state.facts import Owned
 from cinestream_ops.state.items import Absent, Directory, File, Package, Symlink, Unit
 from cinestream_ops.state.steps import CHANGE, CLEANUP, PREPARE
 from tests.plan import world
 from tests.plan.world import BARE, ENV, HOME, NGINX, TEMPLATE, changed_by_hand, played, site, told
+
+PROGRAM = File("/usr/lib/cinestream/worker.py", b"serve()")
 
 
 def at(steps: list[str], text: str) -> int:
@@ -108,6 +114,25 @@ def test_a_removed_site_stops_before_its_files_go(standing):
     )
 
 
+def test_a_program_of_ours_goes_after_its_workers_have_started_with_another():
+    had = played(plan({"": (PROGRAM,), "blog": site()}, BARE), BARE)
+
+    steps = told(plan({"": (), "blog": site(unit=b"another")}, had).steps)
+
+    assert at(steps, "restart unit:blog@8002.service") < at(steps, f"remove {PROGRAM.key}")
+
+
+def test_a_program_of_ours_stays_while_a_site_out_of_scope_may_start_it():
+    had = played(plan({"": (PROGRAM,), "blog": site()}, BARE), BARE)
+    wanted = {"": (), "blog": site(unit=b"another")}
+
+    before = plan(wanted, had, only={""})
+    after = plan(wanted, played(plan(wanted, had, only={"blog"}), had), only={""})
+
+    assert [] == told(before.steps)
+    assert [f"remove {PROGRAM.key}"] == told(after.steps)
+
+
 def test_purging_deletes_data_only_after_the_commit(standing):
     made = plan({"": ()}, standing, only={"blog"}, purge={"blog"})
 
@@ -132,6 +157,17 @@ def test_a_hand_edit_is_told_and_mended(standing):
 
     assert (f"`{NGINX}` was changed by hand since we left it",) == made.warnings
     assert f"put file:{NGINX}" in told(made.steps)
+
+
+def test_a_worker_that_was_started_by_hand_is_told_and_stopped(standing):
+    stray = Unit("blog@8050.service")
+    owned = {**standing.owned, stray.key: Owned(items.words(stray), None, "blog")}
+    started = replace(standing, owned=owned, items={**standing.items, stray.key: stray.mark})
+
+    made = plan({"": (), "blog": site()}, started, only={"blog"})
+
+    assert ("`blog@8050.service` was started or enabled by hand since we left it",) == made.warnings
+    assert [f"remove {stray.key}"] == told(made.steps)
 
 
 def test_a_file_of_somebody_else_is_told_before_it_is_replaced():

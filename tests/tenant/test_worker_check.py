@@ -5,6 +5,7 @@ Claims about `--check`: silence when an application can be imported, one sentenc
 from __future__ import annotations
 
 import pytest
+from tenant_processes import RUNNER
 
 GOOD = """
 def app(environ, start_response):
@@ -91,12 +92,21 @@ def test_the_application_sees_what_env_sets(house):
     assert "" == done.stderr
 
 
-def test_an_application_may_have_a_module_named_worker(house):
-    house.write("worker.py", GOOD)
+@pytest.mark.parametrize("name", ["worker", "server", "dotenv", "command", "main"])
+def test_an_application_may_have_a_module_of_any_name(house, name):
+    house.write(f"{name}.py", GOOD)
 
-    done = house.run("--wsgi", "worker:app", "--check")
+    done = house.run("--wsgi", f"{name}:app", "--check")
 
     assert "" == done.stderr
+
+
+@pytest.mark.parametrize("program", [RUNNER, RUNNER.parent])
+@pytest.mark.parametrize("name", ["door", "showtimes"])
+def test_what_lies_beside_the_worker_is_no_source(house, program, name):
+    done = house.run("--wsgi", f"{name}:app", "--check", program=program)
+
+    assert f"error: there is no module `{name}` in {house.source}\n" == done.stderr
 
 
 def test_a_port_that_is_taken_is_told(house):

@@ -8,10 +8,11 @@ import io
 from pathlib import Path
 
 import pytest
+from cinestream_worker.dotenv import dotenv, load_env
+from cinestream_worker.errors import StartError
 from dotenv import dotenv_values
 from hypothesis import given
 from hypothesis import strategies as st
-from showtimes.worker import StartError, dotenv, load_env
 
 # Rich in what parsers of such files disagree about.
 TEXT = st.text(st.sampled_from("abK_1 =\t\n'\"\\#;$ {}`!?é  \r"), max_size=40)

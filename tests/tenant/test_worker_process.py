@@ -75,6 +75,11 @@ def cinestream_metrics():
     return "blog_posts 7\\n"
 """
 
+LOADED = """
+def cinestream_ready():
+    return False, f" {' '.join(sys.modules)} "
+"""
+
 
 @pytest.fixture
 def blog(house):
@@ -142,6 +147,17 @@ def test_requests_that_came_before_the_worker_are_answered(blog):
         blog.start(*wsgi(blog)).ready()
 
         assert everything(early).endswith("hello")
+
+
+def test_a_worker_starts_without_what_only_some_applications_need(blog):
+    blog.write("blog.py", APP + LOADED)
+    worker = blog.start(*wsgi(blog)).ready()
+
+    loaded = get(worker.port, "/readyz").text
+
+    assert " cheroot.server " in loaded
+    assert " ssl " not in loaded
+    assert " importlib.metadata " not in loaded
 
 
 # ── answers ──

@@ -1,0 +1,22 @@
+"""
+The worker: serves one WSGI application on one port until it is told to stop.
+
+Self-contained, the standard library and cheroot alone, because it is also shipped by itself to run
+applications that are not ours.  It may know nothing of an application but its name.
+
+    python cinestream_worker --port N --wsgi package.module:app [--source DIR] [--env-file PATH]
+                             [--check]
+
+It reads `.env`, imports the application, takes the listening socket from systemd or binds
+127.0.0.1:N, says `READY=1`, and serves.  On SIGTERM it accepts nothing more, answers everything it
+has accepted, and exits 0; connections that it did not accept wait in systemd's socket for the next
+process.
+
+An application that is `package.module:app` may have two companions in the same module (or as
+attributes of the object): `cinestream_ready() -> (bool, str)` is asked by `/readyz`, and the text
+of `cinestream_metrics() -> str` is added to `/metrics`.
+
+Environment: `PORT`, `THREADS` (4), `LOG_LEVEL` (INFO), `DRAIN_SECONDS` (25), `MAX_BODY_BYTES` (64
+MiB), and what systemd sets: `LISTEN_FDS`, `LISTEN_PID`, `NOTIFY_SOCKET`, `WATCHDOG_USEC`,
+`WATCHDOG_PID`, `JOURNAL_STREAM`.
+"""

@@ -1,0 +1,62 @@
+"""
+Cheroot's connection and request, a little otherwise.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+
+from cinestream_worker.library import http
+
+
+class Request(http.HTTPRequest):
+    """
+    Cheroot's request, which sends the head of an answer together with the first piece of its body.
+    """
+
+    head = b""
+
+    def send_headers(self) -> None:
+        wire, held = self.conn.wfile, io.BytesIO()
+        self.conn.wfile = held
+        try:
+            super().send_headers()
+        finally:
+            self.conn.wfile = wire
+        self.head = held.getvalue()
+
+    def ensure_headers_sent(self) -> None:
+        if self.sent_headers and self.head:  # nothing came after the head
+            self._send_head_with(b"")
+        super().ensure_headers_sent()
+
+    def write(self, chunk: bytes) -> None:
+        if not self.head:
+            super().write(chunk)
+        elif self.chunked_write:
+            self._send_head_with(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+        else:
+            self._send_head_with(chunk)
+
+    def _send_head_with(self, rest: bytes) -> None:
+        head, self.head = self.head, b""
+        self.conn.wfile.write(head + rest)
+
+
+class Connection(http.HTTPConnection):
+    """
+    Cheroot's connection, which tells the server that a thread took it up and was done with it.
+    """
+
+    RequestHandlerClass = Request
+    last_used = 0.0
+    answered = False
+
+    def communicate(self) -> bool:
+        self.server.progress = time.monotonic()
+        try:
+            return bool(super().communicate())  # type: ignore[no-untyped-call]
+        finally:
+            self.answered = True
+            self.server.progress = time.monotonic()
