@@ -8,7 +8,6 @@ from contextlib import ExitStack
 
 import pytest
 
-from cinestream_ops.channel import conversation as conversations
 from cinestream_ops.channel.early import Opening
 from cinestream_ops.cli import early
 from cinestream_ops.errors import UnknownHostKey, Unreachable
@@ -64,19 +63,15 @@ def test_what_went_wrong_is_told_to_who_needs_the_conversation(opened):
         pass
 
 
-def test_nobody_is_asked_about_a_host_key_before_it_is_needed(opened, box, tmp_path):
-    asked = []
-    target = box.but(known_hosts=str(tmp_path / "known"))
-    early.begun[target] = opened(known_hosts=str(tmp_path / "known"))
+def test_what_only_the_owner_can_answer_is_asked_anew(opened, box, tmp_path):
+    known = str(tmp_path / "known")
+    early.begun[box.but(known_hosts=known)] = begun = opened(known_hosts=known)
 
-    assert isinstance(early.begun[target].failure(), UnknownHostKey)
-    with conversations.converse(
-        target, lambda unknown: asked.append(unknown) or True, home=str(tmp_path / "home")
-    ) as conversation:
-        answer = conversation.ask(LOOK)
+    assert isinstance(begun.failure(), UnknownHostKey)
+    with pytest.raises(UnknownHostKey), early.conversation(box.but(known_hosts=known)):
+        pass
 
-    assert 1 == len(asked)
-    assert "facts" == answer["event"]
+    assert {} == early.begun
 
 
 def test_an_early_conversation_that_is_not_needed_is_closed(opened):
