@@ -2,7 +2,8 @@
 The commands in a document, with what they are to print.
 
 In a `console` block each line that starts with `$ ` is a command (a backslash at its end goes on in
-the next line), and what follows it is a part of its output, where `...` stands for anything.
+the next line), and what follows it is a part of its output, where `...` stands for anything, and on
+a line of its own for any number of lines.
 `<!-- test` to `-->` holds lines for the shell that a reader need not see.
 """
 
@@ -31,8 +32,12 @@ class Command:
     @property
     def pattern(self) -> re.Pattern[str]:
         """What finds the output; trailing blanks, and the widths of columns, are nobody's business."""
-        parts = (re.escape(part) for part in squeezed(self.output).split("..."))
-        return re.compile(".*?".join(parts), re.DOTALL)
+        passages = squeezed(self.output).split("\n...\n")
+        return re.compile(r"\n(?:.*?\n)?".join(map(of_passage, passages)), re.DOTALL)
+
+
+def of_passage(text: str) -> str:
+    return ".*?".join(re.escape(part) for part in text.split("..."))
 
 
 def squeezed(text: str) -> str:

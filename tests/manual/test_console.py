@@ -43,4 +43,5 @@ def test_dots_stand_for_anything_and_columns_have_any_width():
     told = squeezed("SITE      WORKERS\nblog      24 x y 8001\none\ntwo\ndone\n")
 
     assert command.pattern.search(told)
+    assert command.pattern.search(told.replace("one\ntwo\n", ""))
     assert not command.pattern.search(told.replace("8001", "8002"))

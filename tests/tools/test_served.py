@@ -55,9 +55,21 @@ def workers() -> Iterator[list[int]]:
 @pytest.fixture(scope="module")
 def front(workers: list[int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
     """An nginx before the workers, with the files of the case `own`; its ports for HTTP and TLS."""
-    tmp_path = tmp_path_factory.mktemp("nginx")
+    # Another program may take a free port before nginx does.
+    for _ in range(3):
+        doors = {"http": free(), "https": free()}
+        nginx = started(tmp_path_factory.mktemp("nginx"), doors, workers)
+        if reachable(doors["http"], nginx):
+            break
+    else:
+        pytest.fail("nginx did not come up")
+    yield doors
+    nginx.terminate()
+    nginx.wait(10)
+
+
+def started(tmp_path: Path, doors: dict[str, int], workers: list[int]) -> subprocess.Popen[bytes]:
     conf = tree.lay_out(case.read(case.CASES / "own.txt").text, tmp_path)
-    doors = {"http": free(), "https": free()}
     placed = {"listen 80": f"listen {doors['http']}", "listen 443": f"listen {doors['https']}",
               "[::]:80": f"[::]:{doors['http']}", "[::]:443": f"[::]:{doors['https']}",
               ":8101 ": f":{workers[0]} ", ":8102 ": f":{workers[1]} "}  # fmt: skip
@@ -67,11 +79,7 @@ def front(workers: list[int], tmp_path_factory: pytest.TempPathFactory) -> Itera
     for folder in (tmp_path, *tmp_path.parents):
         if folder.is_relative_to(Path("/tmp")) and folder != Path("/tmp"):
             folder.chmod(0o755)
-    nginx = subprocess.Popen(["/usr/sbin/nginx", "-c", conf], stderr=subprocess.DEVNULL)
-    reachable(doors["http"])
-    yield doors
-    nginx.terminate()
-    nginx.wait(10)
+    return subprocess.Popen(["/usr/sbin/nginx", "-c", conf], stderr=subprocess.DEVNULL)
 
 
 def replaced(text: str, words: dict[str, str]) -> str:
@@ -86,14 +94,15 @@ def free() -> int:
         return int(door.getsockname()[1])
 
 
-def reachable(port: int) -> None:
+def reachable(port: int, nginx: subprocess.Popen[bytes]) -> bool:
+    """Whether *nginx* answers at *port*; not, if it ended instead."""
     deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and nginx.poll() is None:
         with socket.socket() as caller:
             if caller.connect_ex(("127.0.0.1", port)) == 0:
-                return
+                return True
         time.sleep(0.05)
-    pytest.fail("nginx did not come up within 10 seconds")
+    return False
 
 
 def get(front, host: str, path: str = "/", tls: bool = False, **headers: str):
