@@ -124,7 +124,7 @@ def test_a_showtime_is_a_chip_that_links_to_the_ticket(client, showing):
 
     html = client.get("/lviv?lang=ua").text
 
-    assert "<h3>Одіссея</h3>" in html
+    assert '<h3><a href="/film/odyssey?city=lviv">Одіссея</a></h3>' in html
     assert "<h4>Коперник</h4>" in html
     assert '<a class="time" href="https://cinema.example/1" rel="noopener nofollow">' in html
     assert "<small>IMAX · 160 ₴</small>" in html
@@ -139,7 +139,7 @@ def test_times_are_the_citys_own(client, showing):
     assert re.search(r'<time datetime="[^"]+\+0[23]:00">1[89]:05</time>', html)
 
 
-def test_showtimes_are_grouped_by_day_film_and_cinema(client, showing):
+def test_a_days_showtimes_are_grouped_by_film_and_cinema(client, showing):
     noon = (soon(24) + timedelta(days=1)).replace(hour=10, minute=0, second=0)
     showing(
         screening(start_time=noon),
@@ -151,7 +151,7 @@ def test_showtimes_are_grouped_by_day_film_and_cinema(client, showing):
 
     html = client.get("/lviv?lang=en").text
 
-    assert [2, 3, 4, 5] == [
+    assert [1, 2, 3, 4] == [
         html.count(f"<{each}") for each in ('section class="day"', "article", "h4", "time ")
     ]
 
@@ -287,7 +287,9 @@ def test_every_answer_forbids_what_it_does_not_need(client, path):
 def test_no_script_or_style_is_inline(client, path):
     html = client.get(path).text
 
-    assert not re.search(r"<script|<style|\sstyle=|\son[a-z]+=|javascript:", html)
+    assert not re.search(
+        r"<script(?! src=\"/static/)|<style|\sstyle=|\son[a-z]+=|javascript:", html
+    )
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])

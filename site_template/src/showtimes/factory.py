@@ -24,6 +24,8 @@ def create_app(settings: Settings) -> Flask:
         SESSION_COOKIE_NAME="cinestream",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
+        # Whether visitors may ask for a new look at the cinemas: nobody answers them at `/api` yet.
+        LOOKS=False,
     )
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     app.session_interface = security.Sessions()

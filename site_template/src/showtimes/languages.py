@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from urllib.parse import urlencode
 
 from flask import Flask, Response, g, has_request_context, request, session
 from flask_babel import gettext, lazy_gettext, lazy_pgettext
@@ -65,10 +66,23 @@ MONTHS = (
     lazy_pgettext("after a day", "December"),
 )
 
+# What a film may be spoken in, as cinemas write it down.
+TONGUES = {
+    "ua": lazy_gettext("Ukrainian"),
+    "uk": lazy_gettext("Ukrainian"),
+    "en": lazy_gettext("English"),
+    "ru": lazy_gettext("Russian"),
+    "original": lazy_gettext("Original language"),
+}
+
 
 def init_app(app: Flask) -> None:
-    app.context_processor(lambda: {"language": current(), "languages": LANGUAGES.values()})
+    app.context_processor(_words)
     app.after_request(vary)
+
+
+def _words() -> dict[str, object]:
+    return {"language": current(), "languages": LANGUAGES.values(), "elsewhere": elsewhere}
 
 
 def current() -> Language:
@@ -122,3 +136,13 @@ def day_name(day: date, today: date) -> str:
 
 def day_and_month(day: date) -> str:
     return str(gettext("%(day)s %(month)s", day=day.day, month=MONTHS[day.month - 1]))
+
+
+def tongue(code: str) -> str:
+    """What a film is spoken in; a word that we do not know is shown as the cinema wrote it."""
+    return str(TONGUES.get(code.casefold(), code))
+
+
+def elsewhere(code: str) -> str:
+    """The address of this page in another language, all else that it says kept."""
+    return "?" + urlencode({**request.args.to_dict(), "lang": code})

@@ -4,9 +4,12 @@ The pages: the cities, and what is on in one of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, date, datetime
+from functools import partial
 from itertools import groupby
+from operator import attrgetter
+from urllib.parse import urlencode, urlsplit
 
 from flask import (
     Blueprint,
@@ -19,17 +22,25 @@ from flask import (
     session,
     url_for,
 )
-from flask_babel import ngettext
+from flask_babel import gettext, ngettext
 from werkzeug.wrappers import Response as Redirect
 
-from showtimes import languages, places, schedule, visits
+from showtimes import films, languages, places, schedule, visits
 from showtimes.database import Store, store_of
+from showtimes.filters import Offer, Wish
 from showtimes.places import Place
+from showtimes.schedule import Day, Showtime
 
 pages = Blueprint("pages", __name__)
+films.add_to(pages)
 
 LARGEST = 8
 NEARBY = 6
+SOURCES = 12
+LAYOUTS: dict[str, tuple[Callable[[Showtime], str], ...]] = {
+    "film": (attrgetter("film"), attrgetter("cinema_id")),
+    "cinema": (attrgetter("cinema_id"), attrgetter("film")),
+}
 SEARCH_LETTERS = 80
 
 
@@ -44,20 +55,27 @@ def helpers() -> dict[str, object]:
         "day_name": languages.day_name,
         "day_and_month": languages.day_and_month,
         "ago": ago,
+        "tongue": languages.tongue,
+        "kilometres": kilometres,
     }
 
 
 @pages.after_request
 def count_visit(response: Response) -> Response:
     # After the page, and only when there was one: a database that is away is waited for once.
-    if response.status_code == 200:
+    if response.status_code == 200 and response.mimetype == "text/html":
         visits.note(store(), session)
     return response
 
 
 @pages.get("/")
 def home() -> str | Redirect:
-    everywhere = places.every(store().locations)
+    asked = request.args.get("near", "")
+    position = places.position(asked)
+    if position:
+        everywhere = places.from_position(store().locations, *position)
+    else:
+        everywhere = places.every(store().locations)
     words = request.args.get("q", "")[:SEARCH_LETTERS].strip()
     found = [place for place in everywhere if place.answers_to(words)]
     if words and len(found) == 1:
@@ -65,9 +83,11 @@ def home() -> str | Redirect:
     return render_template(
         "home.html",
         words=words,
-        largest=[] if words else everywhere[:LARGEST],
+        first=[] if words else everywhere[:LARGEST],
         letters=by_letter(found),
         total=len(everywhere),
+        near=position is not None,
+        unreadable=bool(asked) and not position,
     )
 
 
@@ -75,15 +95,67 @@ def home() -> str | Redirect:
 def city(city: str) -> str:
     place = places.one(store().locations, city) or abort(404)
     now = datetime.now(UTC)
-    rows = schedule.upcoming(store().showtimes, city, now)
+    week = schedule.week(store().showtimes, city, place.zone, now)
+    asked, day = chosen(week, request.args.get("day", ""))
+    rows = schedule.on_day(store().showtimes, city, place.zone, day, now)
+    wish = Wish.read(request.args)
+    by = "cinema" if request.args.get("by") == "cinema" else "film"
+    fitting = [row for row in rows if wish.fits(row, place.zone)]
+    state = {**({"day": str(day)} if asked else {}), **({"by": by} if by != "film" else {})}
     return render_template(
         "city.html",
         place=place,
-        days=schedule.programme(rows, place.zone),
+        week=week,
+        day=day,
+        by=by,
+        wish=wish,
+        offer=Offer.of(rows, place.zone, wish),
+        any_day=any(each.on for each in week),
+        count=len(rows),
+        groups=schedule.grouped(fitting, *(LAYOUTS[by])),
+        sources=sources(rows),
+        fresh=place.is_fresh(now),
+        here=partial(address, city, {**state, **wish.words}),
+        unfiltered=address(city, state),
+        state=state,
         today=now.astimezone(place.zone).date(),
         now=now,
         nearby=places.near(store().locations, place, NEARBY),
     )
+
+
+def chosen(week: Iterable[Day], words: str) -> tuple[bool, date]:
+    """Whether *words* name a day of *week*, and that day; else the first with something on."""
+    week = list(week)
+    for day in week:
+        if words == str(day.date):
+            return True, day.date
+    return False, next((day.date for day in week if day.on), week[0].date)
+
+
+def address(city: str, state: Mapping[str, str], **changes: object) -> str:
+    """The address of *city* in *state* with *changes*; what is None is left out."""
+    words = {**state, **changes}
+    query = urlencode({name: word for name, word in words.items() if word})
+    return url_for(".city", city=city) + (f"?{query}" if query else "")
+
+
+def sources(rows: Iterable[Showtime]) -> dict[str, str]:
+    """Where *rows* were read: hosts, and a page of each that it is safe to send people to."""
+    found: dict[str, str] = {}
+    for row in rows:
+        host = host_of(row.source)
+        if host and len(found) < SOURCES:
+            found.setdefault(host, row.source)
+    return dict(sorted(found.items()))
+
+
+def host_of(link: str) -> str:
+    try:
+        parts = urlsplit(link)
+    except ValueError:
+        return ""
+    return (parts.hostname or "").removeprefix("www.") if parts.scheme == "https" else ""
 
 
 def by_letter(found: Iterable[Place]) -> list[tuple[str, list[Place]]]:
@@ -104,3 +176,8 @@ def ago(then: datetime, now: datetime) -> str:
         return str(ngettext("%(num)d hour ago", "%(num)d hours ago", hours))
     days = hours // 24
     return str(ngettext("%(num)d day ago", "%(num)d days ago", days))
+
+
+def kilometres(metres: float) -> str:
+    """How far, in words."""
+    return str(gettext("%(distance)s km", distance=round(metres / 1000)))

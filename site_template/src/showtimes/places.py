@@ -4,13 +4,17 @@ The cities that the database knows, as pages show them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 from pymongo.collection import Collection
+
+FRESH_FOR = timedelta(days=1)
+POSITION = re.compile(r"(-?\d{1,2}(?:\.\d{1,8})?),(-?\d{1,3}(?:\.\d{1,8})?)", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,7 @@ class Place:
     point: Mapping[str, Any]
     status: str
     last_updated: datetime | None
+    metres: float | None = None  # from the visitor, where that is known
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> Self:
@@ -33,8 +38,17 @@ class Place:
             people=document["people"],
             zone=ZoneInfo(document["zone"]),
             point=document["geo"],
-            status=document["status"],
-            last_updated=document["last_updated"],
+            status=document.get("status", "stale"),
+            last_updated=document.get("last_updated"),
+            metres=document.get("metres"),
+        )
+
+    def is_fresh(self, now: datetime) -> bool:
+        """Whether what is known of its showtimes needs no other look."""
+        return (
+            self.status == "fresh"
+            and self.last_updated is not None
+            and now - self.last_updated < FRESH_FOR
         )
 
     def answers_to(self, words: str) -> bool:
@@ -62,3 +76,21 @@ def near(locations: Collection[dict[str, Any]], place: Place, most: int) -> list
     """The cities around *place*, the nearest first."""
     around = {"city": {"$ne": place.city}, "geo": {"$nearSphere": {"$geometry": place.point}}}
     return [Place.read(document) for document in locations.find(around).limit(most)]
+
+
+def position(words: str) -> tuple[float, float] | None:
+    """The latitude and longitude that `lat,lon` tells, to about a kilometre; None if no place."""
+    found = POSITION.fullmatch(words)
+    if not found:
+        return None
+    latitude, longitude = (round(float(degrees), 2) for degrees in found.groups())
+    return (latitude, longitude) if abs(latitude) <= 90 and abs(longitude) <= 180 else None
+
+
+def from_position(
+    locations: Collection[dict[str, Any]], latitude: float, longitude: float
+) -> list[Place]:
+    """All cities with how far each is, the nearest first."""
+    point = {"type": "Point", "coordinates": [longitude, latitude]}
+    nearest = {"$geoNear": {"near": point, "key": "geo", "distanceField": "metres"}}
+    return [Place.read(document) for document in locations.aggregate([nearest])]

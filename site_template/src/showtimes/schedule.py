@@ -4,10 +4,10 @@ Showtimes: how they are kept, found, and laid out by day, film and cinema.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import hashlib
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import date, datetime, timedelta
-from itertools import groupby
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
@@ -40,7 +40,9 @@ class Showtime:
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> Self:
-        return cls(**{field: document[field] for field in cls.__dataclass_fields__})
+        """Of any age: what *document* knows nothing of is left as it is without."""
+        known = cls.__dataclass_fields__.keys() & document.keys()
+        return cls(**{field: document[field] for field in known})
 
     @property
     def link(self) -> str:
@@ -50,23 +52,33 @@ class Showtime:
         """
         return self.buy_link if self.buy_link.startswith("https://") else ""
 
+    @property
+    def key(self) -> str:
+        """Its word in addresses: when it starts, and a digest of all that makes it itself."""
+        seconds = int(self.start_time.timestamp())
+        identity = (self.cinema_id, self.film, str(seconds), self.format, self.language)
+        digest = hashlib.sha256("\0".join(identity).encode()).hexdigest()
+        return f"{seconds}-{digest[:24]}"
+
 
 @dataclass(frozen=True)
-class Cinema:
-    name: str
-    showtimes: tuple[Showtime, ...]
+class Group:
+    """Showtimes that share a film, a cinema, a day or a city: the first one speaks for all."""
 
+    rows: tuple[Showtime, ...]
+    parts: tuple[Group, ...] = ()
 
-@dataclass(frozen=True)
-class Film:
-    movie: Mapping[str, str]
-    cinemas: tuple[Cinema, ...]
+    @property
+    def first(self) -> Showtime:
+        return self.rows[0]
 
 
 @dataclass(frozen=True)
 class Day:
+    """A day of the programme; `on` when something is."""
+
     date: date
-    films: tuple[Film, ...]
+    on: bool
 
 
 def keep(showtimes: Collection[dict[str, Any]], rows: Iterable[Showtime], now: datetime) -> int:
@@ -89,30 +101,67 @@ def upcoming(
 ) -> list[Showtime]:
     """What starts in *city* within *days*, the soonest first."""
     wanted = {"city": city, "start_time": {"$gte": now, "$lt": now + timedelta(days=days)}}
+    return _found(showtimes, wanted)
+
+
+def week(
+    showtimes: Collection[dict[str, Any]], city: str, zone: ZoneInfo, now: datetime
+) -> tuple[Day, ...]:
+    """Today and the six days after it, each with whether something still starts in *city*."""
+    today = now.astimezone(zone).date()
+    dates = [today + timedelta(days=number) for number in range(DAYS)]
+    wanted = {"city": city, "start_time": {"$gte": now, "$lt": midnight(dates[-1], zone, 1)}}
+    starts = showtimes.distinct("start_time", wanted)
+    busy = {start.astimezone(zone).date() for start in starts}
+    return tuple(Day(day, day in busy) for day in dates)
+
+
+def on_day(
+    showtimes: Collection[dict[str, Any]], city: str, zone: ZoneInfo, day: date, now: datetime
+) -> list[Showtime]:
+    """What starts in *city* on *day* and not before *now*, the soonest first."""
+    begin = max(now, midnight(day, zone))
+    wanted = {"city": city, "start_time": {"$gte": begin, "$lt": midnight(day, zone, 1)}}
+    return _found(showtimes, wanted)
+
+
+def of_film(
+    showtimes: Collection[dict[str, Any]], film: str, city: str, now: datetime
+) -> list[Showtime]:
+    """When *film* is on, in *city* or, where that is empty, in all of them; the soonest first."""
+    wanted = {"film": film, "start_time": {"$gte": now, "$lt": now + timedelta(days=DAYS)}}
+    return _found(showtimes, {**wanted, "city": city} if city else wanted)
+
+
+def titles(showtimes: Collection[dict[str, Any]], film: str) -> Mapping[str, str] | None:
+    """What *film* is called, or None when it was never on."""
+    found = showtimes.find_one({"film": film}, {"movie": True}, sort=[("start_time", -1)])
+    return found["movie"] if found else None
+
+
+def of_key(showtimes: Collection[dict[str, Any]], key: str) -> Showtime | None:
+    """The showtime whose `key` that is."""
+    seconds = key.partition("-")[0]
+    start = datetime.fromtimestamp(int(seconds), UTC)
+    wanted = {"start_time": {"$gte": start, "$lt": start + timedelta(seconds=1)}}
+    return next((row for row in _found(showtimes, wanted) if row.key == key), None)
+
+
+def _found(showtimes: Collection[dict[str, Any]], wanted: Mapping[str, Any]) -> list[Showtime]:
     found = showtimes.find(wanted).sort("start_time", 1).limit(MOST)
     return [Showtime.read(document) for document in found]
 
 
-def programme(rows: Iterable[Showtime], zone: ZoneInfo) -> tuple[Day, ...]:
-    """
-    *rows*, which are in order of time, by the city's days; then films by their first screening.
-    """
-    days = groupby(rows, key=lambda row: row.start_time.astimezone(zone).date())
-    return tuple(Day(day, _films(list(screenings))) for day, screenings in days)
+def midnight(day: date, zone: ZoneInfo, later: int = 0) -> datetime:
+    """When *day*, or the one that is *later* days after it, begins in *zone*."""
+    return datetime.combine(day + timedelta(days=later), time.min, zone)
 
 
-def _films(rows: list[Showtime]) -> tuple[Film, ...]:
-    films = _gathered(rows, "film")
-    return tuple(Film(screenings[0].movie, _cinemas(screenings)) for screenings in films)
-
-
-def _cinemas(rows: list[Showtime]) -> tuple[Cinema, ...]:
-    cinemas = _gathered(rows, "cinema_id")
-    return tuple(Cinema(group[0].cinema_name, tuple(group)) for group in cinemas)
-
-
-def _gathered(rows: list[Showtime], field: str) -> list[list[Showtime]]:
-    groups: dict[str, list[Showtime]] = {}
+def grouped(rows: Iterable[Showtime], *keys: Callable[[Showtime], Hashable]) -> tuple[Group, ...]:
+    """*rows* by the first of *keys*, those by the next, each in the order of what comes first."""
+    if not keys:
+        return ()
+    groups: dict[Hashable, list[Showtime]] = {}
     for row in rows:
-        groups.setdefault(getattr(row, field), []).append(row)
-    return list(groups.values())
+        groups.setdefault(keys[0](row), []).append(row)
+    return tuple(Group(tuple(found), grouped(found, *keys[1:])) for found in groups.values())
