@@ -266,7 +266,8 @@ def test_a_position_is_rounded_to_about_a_kilometre():
     ("status", "hours", "asks"),
     [("fresh", 3, False), ("fresh", 25, True), ("stale", 3, True), ("processing", 3, False)],
 )
-def test_a_new_look_is_offered_where_the_data_is_old(client, store, status, hours, asks):
+def test_a_new_look_is_offered_where_the_data_is_old(app, client, store, status, hours, asks):
+    app.config["LOOKS"] = True
     then = datetime.now(UTC) - timedelta(hours=hours)
     store.locations.update_one({"city": "lviv"}, {"$set": {"status": status, "last_updated": then}})
 
@@ -274,6 +275,10 @@ def test_a_new_look_is_offered_where_the_data_is_old(client, store, status, hour
 
     assert asks == ("Look for showtimes now" in html)
     assert ("Reload the page" in html) == (status == "processing")
+
+
+def test_nothing_is_offered_where_nobody_would_answer(client, store):
+    assert "/api/scrape" not in client.get("/lviv?lang=en").text
 
 
 def test_documents_of_an_older_version_can_be_read(client, store, showing):
