@@ -29,6 +29,10 @@ check: install ## the quick loop: format, lint, types, floors, quick tests
 test: install system check ## everything, as CI runs it
 	$(BIN)/pytest -q -n 2 --dist loadfile -m "lab or tenant or slow"
 
+run: install ## the tenant on one port, with a database and an invented programme, for work on its pages
+	@.ci/system run
+	@$(BIN)/python tests/run/run.py
+
 demo: install system ## a server, a site with 24 workers, TLS and a database, from nothing
 	$(BIN)/python tests/demo/demo.py up
 
@@ -38,9 +42,12 @@ demo-down: install ## remove what `make demo` built
 LOCK := env -u PIP_FIND_LINKS $(BIN)/uv pip compile --quiet --universal \
   --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 
-bench: install system ## how long changes take, beside the floor (PEERS=--peers: and the neighbours)
+bench: install system ## how long changes take and what the tenant costs, beside the floor (PEERS=--peers: and the neighbours)
 	$(BIN)/python benchmarks/thinking.py
 	$(BIN)/python benchmarks/run.py $(PEERS)
+	@.ci/system bench
+	$(BIN)/python benchmarks/tenant.py
+	$(BIN)/python benchmarks/pages.py
 
 lock: install ## compile requirements/*.txt anew
 	$(LOCK) --python-version 3.11 --upgrade pyproject.toml -o requirements/run.txt
@@ -49,4 +56,4 @@ lock: install ## compile requirements/*.txt anew
 	$(LOCK) --python-version 3.10 --upgrade requirements/tools.in -o requirements/tools.txt
 	$(LOCK) --python-version 3.10 --upgrade requirements/runner.in -o requirements/runner.txt
 
-.PHONY: help install system check test demo demo-down bench lock
+.PHONY: help install system check test run demo demo-down bench lock

@@ -161,6 +161,11 @@ class Agent:
         logs.stream(order, self.wire)
         self.tell("done")
 
+    def run(self, order: Order) -> None:
+        from cinestream_ops.agent import run
+
+        self.tell("ended", code=run.stream(order, self.wire))
+
     def history(self, _: Order) -> None:
         self.tell("history", entries=record.history(self.home))
 
@@ -190,6 +195,7 @@ ORDERS: Dict[str, Callable[[Agent, Order], None]] = {
     "vouch": Agent.vouch,
     "status": Agent.status,
     "logs": Agent.logs,
+    "run": Agent.run,
     "history": Agent.history,
     "journal": Agent.journal,
     "examine": Agent.examine,

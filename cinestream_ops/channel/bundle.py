@@ -29,6 +29,7 @@ ORDERS: Mapping[str, tuple[str, ...]] = {
     "vouch": ("vouch",),
     "status": ("served", "status"),
     "logs": ("logs",),
+    "run": ("run",),
     "journal": ("journal",),
     "examine": ("examine",),
     "check-domain": ("domains",),

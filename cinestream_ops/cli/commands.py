@@ -39,6 +39,7 @@ COMMANDS = {
     "show": "Show everything about one site",
     "status": "Tell how sites and their workers are",
     "logs": "Show the logs of a site",
+    "run": "Run a program of a site on its server",
     "restart": "Restart the workers of a site, a few at a time",
     "domain": "Add, remove, list and check the domains of sites",
     "env": "Set, unset and list what is in a site's environment",

@@ -36,6 +36,7 @@ begun: dict[Target, Opening] = {}
 
 def begin(words: Sequence[str]) -> None:
     """Begin to converse with the server that *words* will talk to, if they will."""
+    words = ours(words)
     if not words or words[0].startswith("-") or words[0] in ALONE or {"-h", "--help"} & {*words}:
         return
     from cinestream_ops.channel import inventory
@@ -45,6 +46,11 @@ def begin(words: Sequence[str]) -> None:
     with suppress(Exception):
         target = inventory.resolve(server(words), os.environ)
         begun[target] = Opening(target, LOOK, ahead=AHEAD.get(words[0], {}), say=show.say)
+
+
+def ours(words: Sequence[str]) -> Sequence[str]:
+    """*words* without those that are another program's."""
+    return words[: words.index("--")] if "--" in words else words
 
 
 def server(words: Sequence[str]) -> str:

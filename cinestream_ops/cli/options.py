@@ -197,6 +197,23 @@ AcmeDirectory: TypeAlias = Annotated[
     str | None, Option("--acme-directory", metavar="URL", help="Another ACME authority.")
 ]
 
+# Of running a program
+ProgramName: TypeAlias = Annotated[
+    str, Argument(metavar="PROGRAM", help="Its path in the source of the site.")
+]
+Arguments: TypeAlias = Annotated[
+    list[str], Argument(metavar="ARGUMENT", help="What the program is given.")
+]
+Timeout: TypeAlias = Annotated[
+    float,
+    Option(
+        "--timeout",
+        parser=seconds,
+        metavar="SECONDS",
+        help="How long it may take before it is stopped.",
+    ),
+]
+
 # Of an environment
 Settings: TypeAlias = Annotated[
     list[str],

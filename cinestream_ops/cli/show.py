@@ -10,8 +10,9 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from typing import IO, Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import IO, Any, TextIO
 
 RED, YELLOW, CYAN = "31", "33", "36"
 
@@ -47,12 +48,27 @@ def coloured(stream: IO[str]) -> bool:
 
 def line(text: str = "") -> None:
     """A line of data."""
-    try:
+    with read(sys.stdout):
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
+
+
+def raw(stream: TextIO, piece: bytes) -> None:
+    """*piece* as it is, to stdout or stderr."""
+    with read(stream):
+        stream.flush()
+        stream.buffer.write(piece)
+        stream.buffer.flush()
+
+
+@contextmanager
+def read(stream: TextIO) -> Iterator[None]:
+    """Leave when nobody reads *stream* any more."""
+    try:
+        yield
     except BrokenPipeError:
         # Whoever read it has enough; the interpreter must not stumble over the rest at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         raise SystemExit(1) from None
 
 

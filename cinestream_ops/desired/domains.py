@@ -23,6 +23,7 @@ class DomainConf:
     site: str
     names: tuple[str, ...]
     lineage: str
+    doors: tuple[nginx.Door, ...]
     static: str
     greets: bool
     h2_listen: bool
@@ -65,6 +66,7 @@ def domain_conf(site: Site, domain: Domain, names: tuple[str, ...], scene: Scene
         site=site.name,
         names=names,
         lineage=domain.name,
+        doors=nginx.doors(site),
         static=nginx.static(site),
         greets=nginx.greets(site, scene.nginx),
         h2_listen=scene.nginx.h2_listen,

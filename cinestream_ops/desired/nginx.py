@@ -25,6 +25,25 @@ class Shared:
 
 
 @dataclass(frozen=True)
+class Zone:
+    """Where nginx counts for one limit.  nginx never takes another key for a zone it has."""
+
+    name: str
+    rate: str
+    posts: bool
+
+
+@dataclass(frozen=True)
+class Door:
+    """A path that is answered in a way of its own; what is empty or 0 is as everywhere."""
+
+    path: str
+    zone: str
+    burst: int
+    cookie: str
+
+
+@dataclass(frozen=True)
 class SiteConf:
     """What the file of a site is made of; *zone* in KiB."""
 
@@ -33,6 +52,8 @@ class SiteConf:
     ports: range
     balance: str
     zone: int
+    zones: tuple[Zone, ...]
+    doors: tuple[Door, ...]
     static: str
     greets: bool
 
@@ -61,8 +82,35 @@ def site_conf(site: Site, nginx: Features) -> SiteConf:
         ports=site.ports,
         balance=balance(site, nginx),
         zone=64 * -(-site.workers // WORKERS_A_ZONE),
+        zones=tuple(zones(site).values()),
+        doors=doors(site),
         static=static(site),
         greets=greets(site, nginx),
+    )
+
+
+def zones(site: Site) -> dict[str, Zone]:
+    """For each path that has a limit."""
+    return {
+        limit.path: Zone(
+            f"cinestream_{site.name}_{limit.method}_{number}", limit.rate, limit.method == "POST"
+        )
+        for number, limit in enumerate(site.limits, 1)
+    }
+
+
+def doors(site: Site) -> tuple[Door, ...]:
+    counted = zones(site)
+    bursts: dict[str, int] = {limit.path: limit.burst for limit in site.limits}
+    cookies: dict[str, str] = {cache.path: cache.unless_cookie for cache in site.caches}
+    return tuple(
+        Door(
+            path,
+            counted[path].name if path in counted else "",
+            bursts.get(path, 0),
+            cookies.get(path, ""),
+        )
+        for path in dict.fromkeys([*counted, *cookies])
     )
 
 

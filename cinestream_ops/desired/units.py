@@ -16,6 +16,7 @@ from cinestream_ops.state.items import Item, Unit
 
 # MiB for what is no worker: the refresh, and an agent that it runs.
 HEADROOM = 512
+KEY = "ANTHROPIC_API_KEY"
 TASKS_A_WORKER, TASKS_BESIDE = 64, 256
 
 
@@ -102,7 +103,8 @@ def needs_loopback_alone(site: Site, scene: Scene) -> bool:
     """
     Whether workers talk to nobody but nginx and the database on this server.
 
-    Ours do: what goes out to the internet is the refresh.  An owner's own application may call
-    whom it likes, and a database may live elsewhere.
+    Ours do until they are given a key: with one, an agent that a worker starts goes out to the
+    internet.  An owner's own application may call whom it likes, and a database may live elsewhere.
     """
-    return site.bundled and scene.server.mongodb.mode != "external"
+    gathers = KEY in site.secrets
+    return site.bundled and not gathers and scene.server.mongodb.mode != "external"

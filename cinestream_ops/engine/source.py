@@ -46,12 +46,14 @@ def read_source(
 
 
 def packed(root: Path, requirements: bytes) -> Source:
-    tree = tar(root)
+    told = defaults(root / "site.toml")
+    static = told.get("static", "")
+    tree = tar(root, static=static if isinstance(static, str) else "")
     return Source(
         release=digest(tree),
         requirements=digest(requirements),
         uploads={digest(tree): tree, digest(requirements): requirements},
-        defaults=defaults(root / "site.toml"),
+        defaults=told,
     )
 
 
@@ -65,6 +67,8 @@ def defaults(manifest: Path) -> dict[str, Any]:
         "static": told.get("static", {}).get("directory"),
         "refresh": told.get("refresh"),
         "indexes": told.get("index"),
+        "limits": told.get("limit"),
+        "caches": told.get("cache"),
     }
     return {name: value for name, value in found.items() if value is not None}
 

@@ -9,6 +9,9 @@ import re
 from cinestream_ops.spec.reserved import ENVIRONMENT, SITE_NAMES
 from cinestream_ops.spec.words import NotAllowed, Word
 
+# What nginx answers itself, for every site.
+KEPT_BACK = frozenset({"/metrics", "/readyz"})
+
 
 class SiteName(Word):
     """Also a user, a folder, a database and the stem of unit names; hence the narrow rule."""
@@ -76,6 +79,34 @@ class RelativePath(Word):
     rule = re.compile(r"([\w-][\w.-]*(/[\w-][\w.-]*)*)?", re.ASCII)
     refusal = "is not a path inside the source"
     hint = "write it without a leading `/`, `..`, spaces or hidden folders, as in `shop/static`"
+
+
+class AddressPath(Word):
+    """What stands after the host's name in an address, as nginx compares it."""
+
+    rule = re.compile(r"(?=.{1,200}$)(/|(/[\w~-][\w.~-]*)+/?)", re.ASCII)
+    refusal = "is not the path of an address"
+    hint = "write it as in `/` or `/api/orders`, without `?`, spaces or hidden folders"
+
+    @classmethod
+    def spelled(cls, text: str) -> str:
+        if text in KEPT_BACK:
+            raise NotAllowed("is never served to visitors", "name another path")
+        return text
+
+
+class Rate(Word):
+    rule = re.compile(r"[1-9][0-9]{0,3}r/[sm]", re.ASCII)
+    refusal = "is not a rate"
+    hint = "write `6r/m` for six a minute, or `10r/s` for ten a second"
+
+
+class CookieName(Word):
+    """Of those, only the ones that nginx has a variable for."""
+
+    rule = re.compile(r"[A-Za-z0-9_]{1,64}", re.ASCII)
+    refusal = "is not the name of a cookie that nginx can look at"
+    hint = "its letters may be `a` to `z`, digits and `_`"
 
 
 class Program(Word):

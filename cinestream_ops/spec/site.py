@@ -12,13 +12,16 @@ from cinestream_ops.spec.calendar import Calendar
 from cinestream_ops.spec.domains import DomainName
 from cinestream_ops.spec.model import Model, Row
 from cinestream_ops.spec.names import (
+    AddressPath,
     Collection,
+    CookieName,
     Digest,
     EnvName,
     EnvValue,
     FieldPath,
     HttpsUrl,
     Program,
+    Rate,
     RelativePath,
     SiteName,
     Source,
@@ -33,6 +36,7 @@ BUNDLED = "bundled"
 NOTHING: Any = ""
 
 Balance = Literal["ip-hash", "cookie", "least-conn"]
+Method = Literal["any", "POST"]
 Order = Literal[1, -1, "2dsphere"]
 Key = Annotated[tuple[FieldPath, Order], Field(strict=False)]
 
@@ -105,6 +109,24 @@ class Refresh(Model):
     calendar: Calendar = Field(description="when, as in `*-*-* 04:30`")
 
 
+class Limit(Model):
+    """How often one address may ask for one path, before nginx answers 429 for the site."""
+
+    path: AddressPath = Field(description="what it is for, as in `/api/orders`")
+    rate: Rate = Field(description="how often, as in `6r/m`")
+    burst: int = Field(0, ge=0, le=1000, description="how many more may come at once")
+    method: Method = Field("any", description="`POST`: only those that change something count")
+
+
+class Cache(Model):
+    """A page that nginx keeps for as long as the site's answer allows (`s-maxage`)."""
+
+    path: AddressPath = Field(description="the page, as in `/`; with a query it is never kept")
+    unless_cookie: CookieName = Field(
+        description="the cookie of the site's sessions: who has it is always answered by the site"
+    )
+
+
 class Site(Model):
     """A site: memory in MiB a worker, ports on 127.0.0.1."""
 
@@ -137,6 +159,8 @@ class Site(Model):
     refresh: Refresh | None = Field(None, description="a program that runs by the calendar")
     memory: int = Field(64, ge=16, le=65536, description="MiB a worker may be expected to use")
     indexes: Row[Index] = Field((), description="indexes of the site's database")
+    limits: Row[Limit] = Field((), description="how often an address may ask for a path")
+    caches: Row[Cache] = Field((), description="pages that nginx keeps")
 
     @field_validator("reserve")
     @classmethod
@@ -188,6 +212,15 @@ class Site(Model):
             if name in info.data.get("env", {}):
                 raise NotAllowed(f"`{name}` is in `env` too", "keep it in one", shown=False)
         return secrets
+
+    @field_validator("limits", "caches")
+    @classmethod
+    def _name_each_path_once(cls, rows: tuple[Any, ...]) -> tuple[Any, ...]:
+        paths = [row.path for row in rows]
+        for path in paths:
+            if paths.count(path) > 1:
+                raise NotAllowed(f"`{path}` is named twice", "keep one of them", shown=False)
+        return rows
 
     @property
     def user(self) -> str:

@@ -45,7 +45,9 @@ def test_what_crosses_the_wire_for_a_command_is_small(command):
     assert len(bundle.first(bundle.foreseen(early.AHEAD[command]))) <= ALL_OF_A_COMMAND
 
 
-@pytest.mark.parametrize("order", ["read", "status", "logs", "journal", "examine", "check-domain"])
+@pytest.mark.parametrize(
+    "order", ["read", "status", "logs", "run", "journal", "examine", "check-domain"]
+)
 def test_what_crosses_the_wire_for_a_question_is_small(order):
     look = bundle.needed("look")
 

@@ -5,6 +5,7 @@ A server that speaks the agent's protocol and keeps what it is given in memory.
 from __future__ import annotations
 
 import socket
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -26,7 +27,11 @@ SPECS = "/etc/cinestream/"
 
 @dataclass
 class Server:
-    """What stands on it, and the orders it was given; *refusal* is its answer to a change."""
+    """
+    What stands on it, and the orders it was given; *refusal* is its answer to a change.
+
+    A *program* says its pieces, each to its stream, and ends with *code*.
+    """
 
     specs: dict[str, str] = field(default_factory=dict)
     items: dict[str, Any] = field(default_factory=dict)
@@ -35,6 +40,8 @@ class Server:
     machine: Machine = field(default_factory=lambda: Machine(memory=1 << 30, nginx="1.22.1"))
     refusal: dict[str, Any] = field(default_factory=dict)
     orders: list[dict[str, Any]] = field(default_factory=list)
+    program: list[tuple[str, bytes]] = field(default_factory=list)
+    code: int = 0
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -93,6 +100,15 @@ class Server:
                 frames.send_message(outbox, event="outcome", key=key, ok=True, why="", state=None)
         frames.send_message(outbox, event="done")
 
+    def run(self, _order, _inbox, outbox) -> None:
+        if self.refusal:
+            frames.send_message(outbox, event="refused", restored=False, **self.refusal)
+            return
+        for to, piece in self.program:
+            data = b64encode(piece).decode()
+            frames.send_message(outbox, event="output", to=to, data=data)
+        frames.send_message(outbox, event="ended", code=self.code)
+
     def have(self, plan: Plan) -> None:
         """Everything of *plan*, as if it had been done."""
         for step in plan.steps:
@@ -114,6 +130,7 @@ ORDERS = {
     "learn": Server.learn,
     "read": Server.read,
     "apply": Server.apply,
+    "run": Server.run,
 }
 
 

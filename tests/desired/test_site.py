@@ -15,6 +15,7 @@ from cinestream_ops.state.items import (
     Check,
     Directory,
     EnvFile,
+    File,
     MongoIndexes,
     MongoUser,
     Release,
@@ -115,6 +116,14 @@ def test_a_site_of_ones_own_is_imported_before_anything_points_to_it():
         "--source", "/var/www/blog/releases/1111111111111111", "--env-file", "/var/www/blog/.env",
     ) == check.argv  # fmt: skip
     assert ("blog", "/var/www/blog") == (check.user, check.cwd)
+
+
+def test_the_bundled_sites_workers_reach_the_internet_only_once_they_have_a_key():
+    unit = "/etc/systemd/system/blog@.service"
+    _, without = wanted(DEPLOYED)
+    _, given = wanted({**DEPLOYED, "secrets": ["ANTHROPIC_API_KEY"]})
+    assert b"IPAddressDeny=any" in of(File, without)[unit].content
+    assert b"IPAddressDeny" not in of(File, given)[unit].content
 
 
 def test_the_bundled_site_needs_no_such_check():

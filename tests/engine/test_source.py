@@ -2,6 +2,7 @@
 A source tree becomes the same release wherever and whenever it is packed.
 """
 
+import gzip
 import io
 import os
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from cinestream_ops.engine.source import SourceError, read_source
+from cinestream_ops.spec import toml
 
 TREE = {"app.py": "app = print\n", "pkg/__init__.py": "", "pkg/page.html": "<p>", "run.sh": "ls\n"}
 
@@ -54,6 +56,51 @@ def test_secrets_caches_and_history_stay_at_home(tree):
         (tree / name).write_text("canary")
 
     assert TREE.keys() == members(read(tree)).keys()
+
+
+@pytest.fixture
+def styled(tree: Path) -> Path:
+    """The tree with files that nginx serves."""
+    (tree / "site.toml").write_text('[static]\ndirectory = "pkg/static"\n')
+    (tree / "pkg/static").mkdir()
+    (tree / "pkg/static/site.css").write_text("a { color: red }\n" * 100)
+    return tree
+
+
+def test_beside_a_static_file_lies_a_compressed_one(styled):
+    source = read(styled)
+
+    with tarfile.open(fileobj=io.BytesIO(source.uploads[source.release])) as archive:
+        smaller = archive.extractfile("pkg/static/site.css.gz").read()
+    assert (styled / "pkg/static/site.css").read_bytes() == gzip.decompress(smaller)
+    assert not list(styled.rglob("*.gz"))
+
+
+def test_nothing_is_compressed_that_is_not_static_or_gains_nothing(styled):
+    (styled / "pkg/other.css").write_text("a { color: red }\n" * 100)
+    (styled / "pkg/static/photo.jpg").write_bytes(b"\xff\xd8" * 2000)
+    (styled / "pkg/static/tiny.css").write_text("a {}\n")
+
+    packed = members(read(styled))
+
+    assert {"pkg/static/site.css.gz"} == {name for name in packed if name.endswith(".gz")}
+
+
+def test_what_the_owner_compressed_is_left_as_it_is(styled):
+    (styled / "pkg/static/site.css.gz").write_bytes(b"the owner's own")
+
+    source = read(styled)
+
+    with tarfile.open(fileobj=io.BytesIO(source.uploads[source.release])) as archive:
+        assert 1 == archive.getnames().count("pkg/static/site.css.gz")
+        assert b"the owner's own" == archive.extractfile("pkg/static/site.css.gz").read()
+
+
+def test_compressed_files_change_no_digest_by_themselves(styled):
+    before = read(styled).release
+    os.utime(styled / "pkg/static/site.css", (1, 1))
+
+    assert before == read(styled).release
 
 
 def test_a_link_that_leads_out_of_the_tree_is_refused(tree):
@@ -116,3 +163,11 @@ def test_a_site_without_requirements_gets_the_runner_alone(tree):
 
 def test_the_bundled_tenant_tells_what_its_workers_need():
     assert read_source("bundled", wsgi="").defaults["memory"] > 0
+
+
+def test_the_bundled_tenant_tells_nginx_what_to_limit_and_to_keep():
+    told = read_source("bundled", wsgi="").defaults
+    site = toml.site("movies", {"port": 8001, "limits": told["limits"], "caches": told["caches"]})
+
+    assert [("/api/scrape", "POST")] == [(limit.path, limit.method) for limit in site.limits]
+    assert [("/", "cinestream")] == [(cache.path, cache.unless_cookie) for cache in site.caches]

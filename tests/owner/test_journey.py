@@ -4,6 +4,7 @@ Four commands, from a bare server to a site with 24 workers, TLS and a database;
 
 from __future__ import annotations
 
+import signal
 import ssl
 import threading
 from collections import Counter
@@ -38,6 +39,20 @@ def test_the_tenant_answers_through_nginx(movies: Standing):
     assert 200 == status
     assert "Київ" in movies.host.get("movie-app.localhost", "/?lang=ua", "--location")[1]
     assert "<title>" in page
+
+
+def test_a_city_is_added_by_one_command_and_removed_by_another(movies: Standing):
+    said = movies.owner.types(
+        "run movie_app -- add_city.py vyshneve --en Vyshneve --ua Вишневе --ru Вишнёвое"
+        " --at 50.389,30.37 --people 41000"
+    )
+
+    page = movies.host.get("movie-app.localhost", "/vyshneve?lang=ua", "--location")
+    movies.owner.types("run movie_app -- add_city.py --remove vyshneve")
+
+    assert said.out.startswith("`vyshneve` is a city of the site now")
+    assert (200, True) == (page[0], "Вишневе" in page[1])
+    assert 0 == movies.owner.tries("plan --exit-code").code
 
 
 def test_nobody_but_the_site_reads_its_environment(movies: Standing):
@@ -183,6 +198,31 @@ def test_a_site_reaches_its_own_database_alone(guests: Standing):
     told = guests.host.runs("/usr/lib/cinestream/venv/bin/python", "-c", script)
 
     assert ["own", "not others"] == told.splitlines()
+
+
+def test_a_program_of_a_site_runs_in_its_place_and_ends_as_it_ends(guests: Standing):
+    said = guests.owner.tries("run blog -- greet.py 'a b' --server '$HOME'")
+
+    assert (3, "hello: a b --server $HOME in /var/www/blog\n", "bye\n") == (
+        said.code,
+        said.out,
+        said.err,
+    )
+
+
+def test_ctrl_c_stops_a_program(guests: Standing):
+    process = guests.owner.start("run blog -- greet.py --stay")
+    assert process.stdout
+    process.stdout.readline()
+
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+
+    assert (130, "Interrupted; the program is stopped, and what it did stays done\n") == (
+        process.returncode,
+        told,
+    )
+    assert "" == guests.host.sh("pgrep -f '[g]reet.py --stay'; true")
 
 
 @pytest.mark.parametrize("unit", ["movie_app@8001.service", "shop@8101.service"])

@@ -38,6 +38,8 @@ BASE = {
     "env": {"GREETING": "hello"},
     "refresh": {"program": "job.py", "calendar": "daily"},
     "indexes": [{"collection": "c", "keys": [["a", 1]]}],
+    "limits": [{"path": "/limited", "rate": "6r/m"}],
+    "caches": [{"path": "/kept", "unless_cookie": "c"}],
 }
 # How each field of the owner's takes a text.
 FIELDS = {
@@ -54,6 +56,11 @@ FIELDS = {
     "program": lambda text: {"refresh": {"program": text, "calendar": "daily"}},
     "calendar": lambda text: {"refresh": {"program": "job.py", "calendar": text}},
     "collection": lambda text: {"indexes": [{"collection": text, "keys": [["a", 1]]}]},
+    "path": lambda text: {"limits": [{"path": text, "rate": "6r/m"}]},
+    "rate": lambda text: {"limits": [{"path": "/limited", "rate": text}]},
+    "method": lambda text: {"limits": [{"path": "/limited", "rate": "6r/m", "method": text}]},
+    "kept": lambda text: {"caches": [{"path": text, "unless_cookie": "c"}]},
+    "cookie": lambda text: {"caches": [{"path": "/kept", "unless_cookie": text}]},
 }
 
 
@@ -98,6 +105,7 @@ def tame(field: str, site) -> str:
         "balance": site.balance, "release": site.release, "domain": "blog.example",
         "authority": "", "variable": "GREETING", "value": "hello", "secret": "API_KEY",
         "program": "job.py", "calendar": "daily", "collection": "c",
+        "path": "/limited", "rate": "6r/m", "method": "any", "kept": "/kept", "cookie": "c",
     }[field]  # fmt: skip
 
 

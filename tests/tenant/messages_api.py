@@ -8,6 +8,7 @@ ours is a 400 here too.
 from __future__ import annotations
 
 import json
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -18,6 +19,9 @@ from typing import Any
 
 DIRECT = {"type": "direct"}
 GONE = ("temperature", "top_p", "top_k")
+BATCHES = "/v1/messages/batches"
+CUSTOM_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+MOMENT = "2026-11-24T06:00:00Z"
 
 Body = dict[str, Any]
 
@@ -118,14 +122,86 @@ def error(status: int, kind: str, words: str = "no", code: str = "", **headers: 
     return Reply(status, json.dumps(body).encode(), named)
 
 
+EXPIRED = Reply(0, b"expired")  # of an entry in a batch
+
+
+# ── batches ──
+
+
+@dataclass
+class Batch:
+    """One that was begun; its *entries* are what will have become of each, by custom id."""
+
+    id: str
+    entries: dict[str, Body]
+    looks: int = 0
+    cancelled: bool = False
+
+    def words(self, url: str, status: str) -> Body:
+        ended = status == "ended"
+        kinds = [entry["type"] for entry in self.entries.values()] if ended else []
+        counts = {
+            kind: kinds.count(kind) for kind in ("canceled", "errored", "expired", "succeeded")
+        }
+        return {
+            "id": self.id,
+            "type": "message_batch",
+            "processing_status": status,
+            "request_counts": {"processing": len(self.entries) - len(kinds), **counts},
+            "created_at": MOMENT,
+            "expires_at": MOMENT,
+            "ended_at": MOMENT if ended else None,
+            "cancel_initiated_at": MOMENT if self.cancelled else None,
+            "archived_at": None,
+            "results_url": f"{url}{BATCHES}/{self.id}/results" if ended else None,
+        }
+
+    @property
+    def results(self) -> bytes:
+        """In another order than they were asked in, as they may come."""
+        lines = [{"custom_id": name, "result": self.entries[name]} for name in self.entries]
+        return b"".join(json.dumps(line).encode() + b"\n" for line in reversed(lines))
+
+
+def result_of(reply: Reply) -> Body:
+    if reply is EXPIRED:
+        return {"type": "expired"}
+    words = json.loads(reply.body)
+    if reply.status == 200:
+        return {"type": "succeeded", "message": words}
+    return {"type": "errored", "error": words}
+
+
+def fault_of_batch(requests: list[Body]) -> str:
+    ids = [request["custom_id"] for request in requests]
+    if len(set(ids)) < len(ids) or not all(map(CUSTOM_ID.fullmatch, ids)):
+        return "custom_id"
+    if not ids or any(set(request) != {"custom_id", "params"} for request in requests):
+        return "requests"
+    if any("stream" in request["params"] for request in requests):
+        return "stream"
+    return ""
+
+
 # ── the server ──
 
 
 @dataclass
 class Api:
-    """Answers with *replies* in their order, and with the last of them for ever."""
+    """
+    Answers with *replies* in their order, and with the last of them for ever; the entries of a
+    batch take theirs in the order in which they were sent.
+
+    *broken* come before any other answer about a batch; those that hold go on until they are
+    cancelled, when all but the first *saved* of their entries were not done.
+    """
 
     replies: list[Reply]
+    holds_from: int = 1_000  # the number of the first that does
+    saved: int = 0
+    broken: dict[str, list[Reply]] = field(default_factory=dict)
+    batches: list[Batch] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
     port: int = 0
     bodies: list[Body] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
@@ -140,6 +216,41 @@ class Api:
             return error(400, "invalid_request_error", fault)
         return self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
 
+    def batch_reply(self, path: str, body: Body | None) -> Reply:
+        """To a request below `BATCHES`: it begins one, shows it, cancels it or tells its results."""
+        number, _, verb = path.removeprefix(BATCHES).lstrip("/").partition("/")
+        verb = verb or ("retrieve" if number else "create")
+        self.paths.append(verb)
+        if self.broken.get(verb):
+            return self.broken[verb].pop(0)
+        if verb == "create":
+            return self._created((body or {}).get("requests", []))
+        batch = next(batch for batch in self.batches if batch.id == number)
+        return getattr(self, f"_{verb}")(batch)
+
+    def _created(self, requests: list[Body]) -> Reply:
+        if fault := fault_of_batch(requests):
+            return error(400, "invalid_request_error", fault)
+        entries = {each["custom_id"]: result_of(self.reply(each["params"])) for each in requests}
+        batch = Batch(f"msgbatch_{len(self.batches)}", entries)
+        self.batches.append(batch)
+        return Reply(200, json.dumps(batch.words(self.url, "in_progress")).encode())
+
+    def _retrieve(self, batch: Batch) -> Reply:
+        batch.looks += 1
+        holds = self.batches.index(batch) >= self.holds_from and not batch.cancelled
+        status = "in_progress" if holds else "ended"
+        return Reply(200, json.dumps(batch.words(self.url, status)).encode())
+
+    def _cancel(self, batch: Batch) -> Reply:
+        batch.cancelled = True
+        for name in list(batch.entries)[self.saved :]:
+            batch.entries[name] = {"type": "canceled"}
+        return Reply(200, json.dumps(batch.words(self.url, "canceling")).encode())
+
+    def _results(self, batch: Batch) -> Reply:
+        return Reply(200, batch.results)
+
 
 def fault_of(body: Body, before: list[Body]) -> str:
     """What the real API would not take."""
@@ -152,7 +263,8 @@ def fault_of(body: Body, before: list[Body]) -> str:
     if any("allowed_domains" in tool and "blocked_domains" in tool for tool in tools):
         return "both domain lists"
     resumed = body["messages"][-1]["role"] == "assistant"
-    if resumed and tools != before[-1]["tools"]:
+    of_this = [other for other in before if other["messages"][0] == body["messages"][0]]
+    if resumed and tools != of_this[-1]["tools"]:
         return "other tools on a pause"
     if resumed and any(
         "citations" not in b for b in body["messages"][-1]["content"] if b["type"] == "text"
@@ -162,8 +274,8 @@ def fault_of(body: Body, before: list[Body]) -> str:
 
 
 @contextmanager
-def serving(*replies: Reply) -> Iterator[Api]:
-    api = Api(list(replies))
+def serving(*replies: Reply, **words: Any) -> Iterator[Api]:
+    api = Api(list(replies), **words)
     with listening(handler(api)) as port:
         api.port = port
         yield api
@@ -191,9 +303,15 @@ def handler(api: Api) -> type[BaseHTTPRequestHandler]:
         log_message: Callable[..., None] = lambda *_: None
 
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            length = int(self.headers.get("content-length", 0))
+            body = json.loads(self.rfile.read(length) or b"{}")
             api.keys.append(self.headers.get("authorization", "").removeprefix("Bearer "))
-            self.send(api.reply(body))
+            batched = self.path.startswith(BATCHES)
+            self.send(api.batch_reply(self.path, body) if batched else api.reply(body))
+
+        def do_GET(self) -> None:
+            api.keys.append(self.headers.get("authorization", "").removeprefix("Bearer "))
+            self.send(api.batch_reply(self.path, None))
 
         def send(self, reply: Reply) -> None:
             self.send_response(reply.status)

@@ -4,9 +4,7 @@ Claims about the whole tenant: its own `main.py`, a real database, a real Chromi
 
 from __future__ import annotations
 
-import json
 import shutil
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -14,13 +12,12 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from answering import answering
+from gathering import KEY
 from playwright.sync_api import Browser, Page, sync_playwright
-from showtimes import schedule
+from showtimes import lock, schedule
 from showtimes.schedule import Showtime
-from tenant_processes import SOURCE, get
-from werkzeug.middleware.dispatcher import DispatcherMiddleware
-from werkzeug.serving import make_server
-from werkzeug.wrappers import Response
+from tenant_processes import SOURCE, Worker, free_port, get
 
 pytestmark = pytest.mark.tenant
 
@@ -212,105 +209,115 @@ def test_a_shared_position_leads_to_the_nearest_cities(browser, site):
         assert page.locator(".card").first.inner_text().startswith("Lviv")
 
 
-# ── a new look at the cinemas, with a stand-in for whoever looks ──
-
-
-class Looking:
-    """Speaks the protocol of `/api`: each question about the status takes one answer of *story*."""
-
-    def __init__(self, *story: dict[str, object], code: int = 202) -> None:
-        self.story = list(story)
-        self.code = code
-        self.asked: list[str] = []
-        self.found = lambda: None
-
-    def __call__(self, environ, start_response):
-        if environ["REQUEST_METHOD"] == "POST":
-            self.asked.append(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])).decode())
-            answer = Response(json.dumps({"reason": "x"}), self.code, mimetype="application/json")
-            return answer(environ, start_response)
-        status = self.story.pop(0)
-        if status["status"] != "processing":
-            self.found()
-        return Response(json.dumps(status), mimetype="application/json")(environ, start_response)
+# ── a new look at the cinemas ──
 
 
 @pytest.fixture
-def looked_at(app, browser) -> Iterator[Callable[[Looking], Page]]:
+def looking(house, settings, browser) -> Iterator[Callable[..., tuple[Page, Worker]]]:
+    """A page of a worker that may look, by the API at an address; and that worker."""
     with ExitStack() as stack:
 
-        def serve(looking: Looking) -> Page:
-            app.config["LOOKS"] = True
-            app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {"/api": looking})
-            server = make_server("127.0.0.1", 0, app, threaded=True)
-            thread = threading.Thread(target=server.serve_forever)
-            thread.start()
-            stack.callback(server.server_close)
-            stack.callback(thread.join)
-            stack.callback(server.shutdown)
-            address = f"http://127.0.0.1:{server.port}"
+        def serve(api: str, **limits: str) -> tuple[Page, Worker]:
+            house.env(
+                MONGODB_URI=settings.mongodb_uri,
+                MONGODB_DATABASE=settings.mongodb_database,
+                SECRET_KEY=settings.secret_key,
+                ANTHROPIC_API_KEY=KEY,
+                ANTHROPIC_BASE_URL=api,
+                **limits,
+            )
+            worker = house.start(str(SOURCE / "main.py"), "--port", str(house.port)).ready()
+            address = f"http://127.0.0.1:{worker.port}"
             context = stack.enter_context(browser.new_context(base_url=address))
-            return context.new_page()
+            return context.new_page(), worker
 
         yield serve
 
 
-READING = {"status": "processing", "progress": {"step": "reading", "done": 2, "of": 5}}
-FRESH = {"status": "fresh", "progress": None}
+@pytest.fixture
+def nobody() -> str:
+    """The address of an API that is not there."""
+    return f"http://127.0.0.1:{free_port()}"
 
 
-def found_by(store) -> Callable[[], None]:
-    def find() -> None:
-        now = datetime.now(UTC)
-        keep_rows(store, row(now + timedelta(days=1), "3D"))
-        fresh = {"status": "fresh", "last_updated": now}
-        store.locations.update_one({"city": "lviv"}, {"$set": fresh})
+def test_a_look_is_told_in_words_and_ends_with_the_programme_in_place(looking):
+    with answering(seconds=8) as claude:
+        page, _ = looking(claude.url)
+        page.goto("/lviv?lang=ua")
+        page.evaluate("window.same = true")
 
-    return find
+        page.get_by_role("button", name="Знайти сеанси зараз").click()
 
-
-def test_a_look_is_told_in_words_and_ends_with_the_programme_in_place(looked_at, store):
-    looking = Looking(READING, FRESH)
-    looking.found = found_by(store)
-    page = looked_at(looking)
-    page.goto("/lviv?lang=ua")
-    page.evaluate("window.same = true")
-
-    page.get_by_role("button", name="Знайти сеанси зараз").click()
-
-    page.get_by_text("Читаємо сторінки кінотеатрів: 2 із 5").wait_for()
-    page.get_by_text("Розклад сеансів оновлено.").wait_for()
-    assert ["city=lviv"] == looking.asked
-    assert 1 == page.locator("a.time").count()
+        page.get_by_text("Саме зараз шукаємо сеанси…").wait_for()
+        page.locator(".busy").get_by_text("Шукаємо кінотеатри…").wait_for()
+        page.locator(".busy").get_by_text("Вибираємо сеанси…").wait_for()
+        page.get_by_text("Розклад сеансів оновлено.").wait_for()
+        page.locator("#said:not(.busy)").wait_for()
+        assert 2 == claude.begun
+    assert "Дюна 3" in page.locator("#programme").inner_text()
+    assert ["19:30"] == times(page)
     assert 0 == page.locator("form.look").count()
     assert page.evaluate("window.same")
 
 
-def test_a_page_that_is_opened_during_a_look_follows_it_at_once(looked_at, store):
-    store.locations.update_one({"city": "lviv"}, {"$set": {"status": "processing"}})
-    looking = Looking(FRESH)
-    looking.found = found_by(store)
-    page = looked_at(looking)
+def test_a_page_that_is_opened_during_a_look_follows_it_at_once(looking, nobody, store):
+    held = lock.acquire(store.locations, "lviv", 300)
+    lock.tell(store.locations, held, {"step": "reading", "done": 2, "of": 5})
+    page, _ = looking(nobody)
 
     page.goto("/lviv?lang=en")
+    page.get_by_text("Reading the cinemas’ pages: 2 of 5").wait_for()
+    keep_rows(store, row(datetime.now(UTC) + timedelta(days=1), "3D"))
+    lock.release(store.locations, held, "fresh", updated=True)
 
     page.get_by_text("The showtimes are up to date.").wait_for()
-    assert [] == looking.asked
+    assert 1 == page.locator("a.time").count()
+
+
+def test_a_look_that_finds_nothing_leaves_the_page_as_it_was(looking, nobody, store):
+    keep_rows(store, row(datetime.now(UTC) + timedelta(days=1), "3D"))
+    page, _ = looking(nobody)
+    page.goto("/lviv?lang=en")
+
+    page.get_by_role("button", name="Look for showtimes now").click()
+
+    page.get_by_text("The look has ended, and nothing new was found.").wait_for()
     assert 1 == page.locator("a.time").count()
 
 
 @pytest.mark.parametrize(
-    ("code", "words"),
-    [(429, "Many people are asking"), (503, "cannot be looked for"), (500, "connection was lost")],
+    ("limit", "words"),
+    [
+        ({"AI_STARTS_PER_HOUR": "0"}, "Many people are asking right now."),
+        ({"AI_DAILY_USD": "0"}, "That was enough looking for one day."),
+    ],
 )
-def test_a_look_that_is_refused_is_told_politely(looked_at, code, words):
-    page = looked_at(Looking(code=code))
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_look_that_is_refused_is_told_politely(looking, nobody, browser, scripts, limit, words):
+    page, worker = looking(nobody, **limit)
+    if not scripts:
+        address = f"http://127.0.0.1:{worker.port}"
+        page = page.context.browser.new_page(base_url=address, java_script_enabled=False)
     page.goto("/lviv?lang=en")
     button = page.get_by_role("button", name="Look for showtimes now")
 
     button.click()
 
-    page.get_by_role("status").get_by_text(words).wait_for()
+    page.get_by_text(words).wait_for()
+    if scripts:
+        assert page.get_by_role("status").get_by_text(words).is_visible()
+        assert button.is_enabled()
+
+
+def test_a_site_that_is_gone_is_told_politely(looking, nobody):
+    page, _ = looking(nobody)
+    page.goto("/lviv?lang=en")
+    button = page.get_by_role("button", name="Look for showtimes now")
+    page.context.set_offline(True)
+
+    button.click()
+
+    page.get_by_role("status").get_by_text("The connection was lost.").wait_for()
     assert button.is_enabled()
 
 

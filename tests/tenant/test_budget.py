@@ -60,6 +60,20 @@ def test_a_reservation_whose_run_died_counts_as_spent_and_a_late_bill_corrects_i
     assert pytest.approx(0.2) == budget.spent(store.stats, NOW)
 
 
+def test_so_many_runs_have_room_at_once_and_a_batch_takes_none(store):
+    def reserve(parallel: int | None, most: float = 1.0):
+        return budget.reserve(store.stats, NOW, 0.1, most, 60, parallel)
+
+    in_batch = [reserve(None) for _ in range(3)]
+    kept = [reserve(2), reserve(2)]
+
+    assert Refusal("busy", NOW + timedelta(seconds=30)) == reserve(2)
+    assert all(isinstance(each, Reservation) for each in [*in_batch, *kept, reserve(None)])
+    assert "budget" == reserve(2, 0.05).reason
+    budget.settle(store.stats, kept[0], {"usd": 0.01})
+    assert isinstance(reserve(2), Reservation)
+
+
 @pytest.mark.parametrize("reason", ["spend-limit", "credentials", "overloaded"])
 def test_the_breaker_opens_for_what_would_fail_again(store, reason):
     budget.trip(store.stats, reason)
@@ -75,6 +89,16 @@ def test_a_short_break_does_not_shorten_a_long_one(store):
     budget.trip(store.stats, "overloaded")
 
     assert Refusal("credentials", first.again + timedelta(days=1)) == budget.broken(store.stats)
+
+
+@pytest.mark.parametrize(("told", "seconds"), [(None, 60), (5, 60), (1800, 1800), (10**9, 3600)])
+def test_too_many_requests_open_it_for_as_long_as_was_told(store, told, seconds):
+    budget.trip(store.stats, "rate-limited", told)
+
+    broken = budget.broken(store.stats)
+    now = datetime.now(UTC)
+    assert "overloaded" == broken.reason
+    assert seconds - 30 < (broken.again - now).total_seconds() <= seconds
 
 
 def test_other_failures_open_no_breaker(store):

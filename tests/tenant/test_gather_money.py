@@ -5,7 +5,7 @@ Claims about what a run is said to cost, and about the words that rows are known
 from __future__ import annotations
 
 import pytest
-from gather.money import Tokens, cost
+from gather.money import BATCH, Tokens, cost
 from gather.slugs import slug
 
 pytestmark = pytest.mark.tenant
@@ -25,6 +25,12 @@ pytestmark = pytest.mark.tenant
 )
 def test_a_cost_is_by_the_table_and_the_length_of_the_prompt(model, tokens, searches, dollars):
     assert pytest.approx(dollars) == cost(model, tokens, searches)
+
+
+def test_in_a_batch_tokens_cost_half_and_searches_do_not():
+    tokens = Tokens(input=100_000, output=10_000)
+
+    assert pytest.approx(0.0075 + 0.03) == cost("claude-haiku-5-5", tokens, 3, BATCH)
 
 
 @pytest.mark.parametrize(

@@ -85,3 +85,20 @@ def test_the_site_file_names_files_that_are_there():
     assert (SOURCE / site["static"]["directory"] / "site.css").is_file()
     assert (SOURCE / site["refresh"]["program"]).is_file()
     assert 0 < site["worker"]["memory"] < 100
+
+
+def test_a_worker_does_without_what_serves_developers_alone():
+    loaded = loaded_by("import cinestream_worker.command, showtimes.site")
+
+    assert not {"click", "werkzeug.test", "pymongo.asynchronous.mongo_client"} & loaded
+
+
+def test_what_a_worker_does_without_is_there_for_whoever_imports_it():
+    statements = (
+        "import showtimes.site",
+        "from flask.cli import AppGroup; assert AppGroup('name').commands == {}",
+        "from pymongo.asynchronous.mongo_client import AsyncMongoClient as A; assert A.__init__",
+        "client = showtimes.site.app.test_client(); assert client.get('/robots.txt').status_code == 200",
+    )
+
+    assert "click" in loaded_by("\n".join(statements))

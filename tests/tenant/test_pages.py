@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -19,6 +20,14 @@ pytestmark = pytest.mark.tenant
 LANGUAGES = {"en": ("en", "Kyiv"), "ua": ("uk", "Київ"), "ru": ("ru", "Киев")}
 CYRILLIC = re.compile("[а-яёіїєґ]", re.IGNORECASE)
 EVIL = '"><script>alert(1)</script>'
+
+
+def within(seconds: float, ask, wanted):
+    """What *ask* says at last: *wanted*, or something else when the *seconds* are over."""
+    end = time.monotonic() + seconds
+    while (said := ask()) != wanted and time.monotonic() < end:
+        time.sleep(0.05)
+    return said
 
 
 def soon(hours: float) -> datetime:
@@ -255,7 +264,30 @@ def test_a_database_that_is_away_is_a_page_and_comes_back_without_a_restart(mort
     ]
     titles = [re.search("<h1>(.*)</h1>", page.text)[1] for page in pages_away]
     assert ["A short intermission", "Коротка перерва", "Короткий антракт"] == titles
-    assert 200 == client.get("/lviv").status_code
+    assert 200 == within(2, lambda: client.get("/lviv").status_code, 200)
+    store_of(app).close()
+
+
+def test_while_the_database_is_away_nobody_waits_for_it_but_one(mortal_mongod):
+    app = create_app(Settings(mortal_mongod.uri, "waits", "x"))
+    app.test_client().get("/lviv")
+    mortal_mongod.stop()
+    app.test_client().get("/kyiv")
+    took = []
+
+    def ask() -> None:
+        began = time.monotonic()
+        assert 503 == app.test_client().get("/kyiv").status_code
+        took.append(time.monotonic() - began)
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert 8 == len(took)
+    assert sorted(took)[-2] < 1
     store_of(app).close()
 
 
@@ -294,7 +326,7 @@ def test_no_script_or_style_is_inline(client, path):
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_the_cookie_is_as_closed_as_the_connection_allows(client, scheme):
-    page = client.get("/", headers={"X-Forwarded-Proto": scheme})
+    page = client.get("/lviv", headers={"X-Forwarded-Proto": scheme})
 
     cookie = page.headers["Set-Cookie"]
     assert "HttpOnly" in cookie
@@ -307,6 +339,20 @@ def test_static_files_change_their_address_with_their_content(client):
 
     with client.get(address) as sheet:
         assert 200 == sheet.status_code
+        assert "public, max-age=31536000, immutable" == sheet.headers["Cache-Control"]
+
+
+def test_a_static_file_without_its_version_is_kept_for_an_hour(client):
+    with client.get("/static/site.css") as sheet:
+        assert "public, max-age=3600" == sheet.headers["Cache-Control"]
+        assert "Set-Cookie" not in sheet.headers
+
+
+def test_a_static_file_that_is_not_there_is_not_kept(client):
+    missing = client.get("/static/none.css?v=1")
+
+    assert 404 == missing.status_code
+    assert "immutable" not in missing.headers["Cache-Control"]
 
 
 # ── visits ──
@@ -320,13 +366,58 @@ def test_a_visit_is_counted_once_however_many_pages_it_has(client, store):
 
 
 def test_visits_at_the_same_time_are_all_counted(app, store):
-    threads = [threading.Thread(target=app.test_client().get, args=("/",)) for _ in range(10)]
+    threads = [threading.Thread(target=app.test_client().get, args=("/lviv",)) for _ in range(10)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
     assert 10 == visits.count(store)
+
+
+def test_the_home_page_gives_a_stranger_no_cookie_and_counts_by_its_picture(client, store):
+    page = client.get("/")
+    before = visits.count(store)
+    picture = client.get(re.search('<img src="([^"]+)"', page.text)[1])
+
+    assert "Set-Cookie" not in page.headers
+    assert "max-age=0, must-revalidate, s-maxage=5" == page.headers["Cache-Control"]
+    assert (0, 1) == (before, visits.count(store))
+    assert ("image/gif", "no-store") == (picture.mimetype, picture.headers["Cache-Control"])
+
+
+def test_who_has_a_session_gets_a_home_page_of_no_ones_else(client, store):
+    client.get("/visit")
+
+    page = client.get("/")
+
+    assert "private, no-cache" == page.headers["Cache-Control"]
+    assert "/visit" not in page.text
+    assert 1 == visits.count(store)
+
+
+@pytest.mark.parametrize("path", ["/?lang=ua", "/?q=zz", "/?near=50,30", "/?from=a-friend"])
+def test_a_home_page_that_was_asked_for_something_counts_by_itself(client, store, path):
+    page = client.get(path)
+
+    assert "private, no-cache" == page.headers["Cache-Control"]
+    assert "/visit" not in page.text
+    assert 1 == visits.count(store)
+
+
+def test_a_picture_on_another_site_counts_nobody(client, store):
+    client.get("/visit", headers={"Sec-Fetch-Site": "cross-site"})
+
+    assert 0 == visits.count(store)
+
+
+def test_a_visitor_who_kept_the_page_and_lost_the_session_is_a_visit(app, store):
+    etag = app.test_client().get("/lviv").headers["ETag"]
+
+    again = app.test_client().get("/lviv", headers={"If-None-Match": etag})
+
+    assert 304 == again.status_code
+    assert 2 == visits.count(store)
 
 
 def test_a_page_that_is_not_there_is_no_visit(client, store):

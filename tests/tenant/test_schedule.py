@@ -269,7 +269,9 @@ def test_a_position_is_rounded_to_about_a_kilometre():
 def test_a_new_look_is_offered_where_the_data_is_old(app, client, store, status, hours, asks):
     app.config["LOOKS"] = True
     then = datetime.now(UTC) - timedelta(hours=hours)
-    store.locations.update_one({"city": "lviv"}, {"$set": {"status": status, "last_updated": then}})
+    held = {"token": "x", "expires": datetime.now(UTC) + timedelta(minutes=5)}
+    stands = {"status": status, "last_updated": then, "lock": held}
+    store.locations.update_one({"city": "lviv"}, {"$set": stands})
 
     html = client.get("/lviv?lang=en").text
 

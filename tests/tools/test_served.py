@@ -32,6 +32,10 @@ class Worker(http.server.BaseHTTPRequestHandler):
         self.send_response(200)
         if self.path == "/strict":
             self.send_header("X-Frame-Options", "DENY")
+        if self.path in {"/kept", "/both"}:
+            self.send_header("Cache-Control", "s-maxage=60")
+        if "greet" in self.headers.get("X-Wish", ""):
+            self.send_header("Set-Cookie", "session=1")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -236,6 +240,39 @@ def test_a_cookie_that_is_not_ours_is_replaced(front):
     _, headers, _ = get(front, "shop.example", tls=True, Cookie="cinestream_worker=evil")
 
     assert headers["Set-Cookie"].startswith("cinestream_worker=")
+
+
+def told(front, path: str, **headers: str) -> str:
+    """The number of the request that the worker was asked by, for what nginx sends now."""
+    body = get(front, "shop.example", path, tls=True, **headers)[2]
+    return next(line for line in body.splitlines() if line.startswith("X-Request-ID"))
+
+
+@pytest.mark.parametrize("path", ["/kept", "/both"])
+def test_a_page_that_may_be_kept_is_asked_for_once(front, path):
+    assert told(front, path) == told(front, path)
+
+
+def test_any_other_page_is_asked_for_each_time(front):
+    assert told(front, "/other") != told(front, "/other")
+
+
+@pytest.mark.parametrize("known", [{"Cookie": "session=1"}, {"Authorization": "Basic eDp4"}])
+def test_who_is_known_to_the_site_gets_nothing_that_was_kept_and_leaves_nothing(front, known):
+    strangers = told(front, "/kept")
+
+    assert strangers != told(front, "/kept", **known)
+    assert strangers == told(front, "/kept")
+
+
+def test_an_answer_that_sets_a_cookie_is_never_kept(front):
+    host = "my-shop.localhost"
+    greeted = get(front, host, "/kept", X_Wish="greet")
+    stranger = get(front, host, "/kept")
+
+    assert "session=1" in greeted[1].get_all("Set-Cookie")
+    assert "session=1" not in stranger[1].get_all("Set-Cookie")
+    assert "greet" not in stranger[2]
 
 
 def test_visitors_are_spread_over_the_workers(front):

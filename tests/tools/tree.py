@@ -21,7 +21,7 @@ from tests.render import case
 # Below which folders what we render looks for things.
 ROOTS = (
     "/etc/nginx", "/etc/letsencrypt", "/etc/ssl", "/etc/cinestream", "/var/log/nginx", "/var/lib/cinestream-acme",
-    "/var/www",
+    "/var/cache", "/var/www",
 )  # fmt: skip
 # As Debian's, with what is ours to be included; its own TLS settings are weaker, and overruled in each block.
 MAIN = """
@@ -33,7 +33,7 @@ events {{ worker_connections 768; }}
 worker_rlimit_nofile 4096;
 http {{
     types_hash_max_size 2048;
-    types {{ text/html html; text/css css; text/plain txt; }}
+    types {{ text/html html; text/css css; text/plain txt; application/javascript js; image/svg+xml svg; }}
     default_type application/octet-stream;
     access_log {root}/access.log;
     gzip on;
@@ -52,7 +52,11 @@ def lay_out(text: str, root: Path) -> Path:
     for domain in tomllib.loads(text).get("certificates", {}):
         certify(root / "etc/letsencrypt/live" / domain, domain)
     snakeoil(root)
-    for folder in ("var/log/nginx", "var/lib/cinestream-acme/.well-known/acme-challenge"):
+    for folder in (
+        "var/log/nginx",
+        "var/cache",
+        "var/lib/cinestream-acme/.well-known/acme-challenge",
+    ):
         (root / folder).mkdir(parents=True, exist_ok=True)
     return write(root / "nginx.conf", MAIN.format(root=root))
 

@@ -26,9 +26,12 @@ def stand_ins(modules: Mapping[str, ModuleType | None]) -> Iterator[None]:
 
 
 # The first would tell it its own version, the second that of OpenSSL: a quarter of a worker's
-# start.  It does without either; whoever needs them afterwards finds the true ones.
+# start.  The third is nearly a MiB, for examples in the docstrings of what it needs.  It does
+# without any of them; whoever needs them afterwards finds the true ones.
 with stand_ins({"importlib.metadata": ModuleType("importlib.metadata"), "ssl": None}):
     importlib.import_module("cheroot._compat")
+with stand_ins({"more_itertools": ModuleType("more_itertools")}):
+    importlib.import_module("jaraco.functools")
 
 from cheroot import server as http  # noqa: E402 -- only now
 from cheroot import wsgi  # noqa: E402

@@ -7,8 +7,8 @@ It waits seconds, never the hours that a `retry-after` may name: those are for t
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import anthropic
 from anthropic.types import Message
@@ -20,6 +20,7 @@ from gather.money import Tally
 RETRIES = 2
 PATIENCE = 5.0  # seconds to wait before asking again
 SECONDS = 300.0  # between two bytes of an answer, which comes when all its searches are done
+T = TypeVar("T")
 KNOWN_STOPS = frozenset(
     {"end_turn", "max_tokens", "stop_sequence", "tool_use", "pause_turn", "refusal"}
     | {"model_context_window_exceeded"}
@@ -48,26 +49,30 @@ class Line:
 
     def ask(self, request: dict[str, Any]) -> Message:
         """An answer that stopped for a known reason other than refusal; raises `Failed`."""
-        answer = self._persistent(request)
-        # What is not JSON by its header reaches us as text.
-        if getattr(answer, "stop_reason", None) not in KNOWN_STOPS:
-            raise Failed("cut-off", "the answer of the API has no end")
-        self.tally.add(answer.usage)
-        if answer.stop_reason == "refusal":
-            raise Failed("refused", "the model refused the request")
-        return answer
+        return taken(patiently(lambda: self._claude.messages.create(**request)), self.tally)
 
-    def _persistent(self, request: dict[str, Any]) -> Message:
-        for tries in range(RETRIES + 1):
-            try:
-                message: Message = self._claude.messages.create(**request)
-            except (anthropic.AnthropicError, *failures.CUT_OFF) as error:
-                if tries == RETRIES or not failures.is_passing(error, PATIENCE):
-                    raise failures.of(error) from error
-                time.sleep(_pause(error, tries))
-            else:
-                return message
-        raise AssertionError
+
+def taken(answer: Message, tally: Tally) -> Message:
+    """*answer*, when it is one, and paid for; raises `Failed`."""
+    # What is not JSON by its header reaches us as text.
+    if getattr(answer, "stop_reason", None) not in KNOWN_STOPS:
+        raise Failed("cut-off", "the answer of the API has no end")
+    tally.add(answer.usage)
+    if answer.stop_reason == "refusal":
+        raise Failed("refused", "the model refused the request")
+    return answer
+
+
+def patiently(call: Callable[[], T]) -> T:
+    """What *call* to the API gives, in a bounded number of tries; raises `Failed`."""
+    for tries in range(RETRIES + 1):
+        try:
+            return call()
+        except (anthropic.AnthropicError, *failures.CUT_OFF) as error:
+            if tries == RETRIES or not failures.is_passing(error, PATIENCE):
+                raise failures.of(error) from error
+            time.sleep(_pause(error, tries))
+    raise AssertionError
 
 
 def _pause(error: Exception, tries: int) -> float:

@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 
 from anthropic.types import Message
 
-from gather import evidence, failures
-from gather.asking import Line
+from gather import evidence, talking
 from gather.evidence import Page
 from gather.failures import Failed
 from gather.job import Job
+from gather.talking import Talk
 
 MAX_TOKENS = 8_000
 CHARACTERS = 8  # of a page for each token asked for: more is not what was asked for
@@ -37,31 +37,29 @@ When you have read enough, answer with the single word `done`. Do not retell wha
 Told = Callable[[str, int, int], None]
 
 
-def collect(job: Job, line: Line, told: Told) -> list[Page]:
+def collect(job: Job, told: Told) -> Talk[list[Page]]:
     """
     The pages that were read.  Known pages are fetched without a search; if none of them comes,
     the web is searched after all.  Raises `Failed`.
     """
     if job.pages:
-        pages = _conversation(job, line, told, _reading(job), _known(job))
+        pages = yield from _conversation(job, told, _reading(job), _known(job))
         if pages:
             return pages
     if not job.searches:
         raise Failed("no-evidence", "none of the known pages could be read")
-    pages = _conversation(job, line, told, _searching(job), _unknown(job))
+    pages = yield from _conversation(job, told, _searching(job), _unknown(job))
     if not pages:
         raise Failed("no-evidence", "no page with showtimes could be read")
     return pages
 
 
-def _conversation(
-    job: Job, line: Line, told: Told, tools: list[dict[str, Any]], task: str
-) -> list[Page]:
+def _conversation(job: Job, told: Told, tools: list[dict[str, Any]], task: str) -> Talk[list[Page]]:
     told("searching" if len(tools) > 1 else "reading", 0, job.fetches)
     answers: list[Message] = []
     messages: list[dict[str, Any]] = [{"role": "user", "content": task}]
     for _ in range(job.continuations + 1):
-        answer, tools = _asked(line, _request(job, messages, tools))
+        answer, tools = yield from _asked(_request(job, messages, tools))
         answers.append(answer)
         pages = evidence.pages_of(answers, job.page_tokens * CHARACTERS)
         told("reading", min(len(pages), job.fetches), job.fetches)
@@ -73,16 +71,16 @@ def _conversation(
     return pages[: job.fetches]
 
 
-def _asked(line: Line, request: dict[str, Any]) -> tuple[Message, list[dict[str, Any]]]:
+def _asked(request: dict[str, Any]) -> Talk[tuple[Message, list[dict[str, Any]]]]:
     """The answer, and the tools that it was given with: not every country can be searched from."""
     tools = request["tools"]
     try:
-        return line.ask(request), tools
+        return (yield from talking.one(request)), tools
     except Failed as failed:
         abroad = [_anywhere(tool) for tool in tools]
-        if abroad == tools or not failures.is_about_place(failed.__cause__):
+        if abroad == tools or not failed.abroad:
             raise
-    return line.ask({**request, "tools": abroad}), abroad
+    return (yield from talking.one({**request, "tools": abroad})), abroad
 
 
 def _anywhere(tool: dict[str, Any]) -> dict[str, Any]:

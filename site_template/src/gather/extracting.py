@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from gather import asking
-from gather.asking import Line
 from gather.evidence import Page
 from gather.failures import Failed
 from gather.job import Job
+from gather.talking import Answer
 
 MAX_TOKENS = 32_000
 LANGUAGES = ["", "ua", "en", "ru"]
@@ -90,9 +90,10 @@ class Claim:
     quote: str
 
 
-def extract(job: Job, line: Line, page: Page) -> list[Claim]:
-    """What *page* is said to hold.  Raises `Failed`."""
-    answer = line.ask(_request(job, page))
+def claims(answer: Answer) -> list[Claim]:
+    """What the page is said to hold.  Raises `Failed`."""
+    if isinstance(answer, Failed):
+        raise answer
     if answer.stop_reason != "end_turn":
         raise Failed("cut-off", "the list of showtimes was cut off")
     return _claims(asking.text_of(answer))
@@ -120,8 +121,8 @@ def _is_text(value: Any) -> bool:
     return True
 
 
-def _request(job: Job, page: Page) -> dict[str, Any]:
-    request = {
+def request(job: Job, page: Page) -> dict[str, Any]:
+    asked = {
         "model": job.model,
         "max_tokens": MAX_TOKENS,
         "system": _rules(job),
@@ -132,8 +133,8 @@ def _request(job: Job, page: Page) -> dict[str, Any]:
     }
     if job.model == "claude-haiku-5-5":
         # Thinking is on by itself, and a prepared history has no thoughts in it.
-        request["thinking"] = {"type": "disabled"}
-    return request
+        asked["thinking"] = {"type": "disabled"}
+    return asked
 
 
 def _history(page: Page) -> list[dict[str, Any]]:

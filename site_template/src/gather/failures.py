@@ -7,6 +7,7 @@ Holds no text of the API or of a page: either could carry what must not be logge
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -14,20 +15,36 @@ import anthropic
 import httpx2
 
 RETRY_CAP = 3600.0  # seconds; the header may say 136 years
+PLACE_WORDS = ("country", "user_location")
 SPEND_WORDS = ("usage limit", "spend limit", "credit balance")
 CUT_OFF = (httpx2.HTTPError, ValueError)  # a broken body reaches us as it was raised
 FINAL = frozenset({"spend-limit", "credentials", "rate-limited", "overloaded"})
+ENTRIES = {  # of a batch, by the type of their error
+    "authentication_error": "credentials",
+    "permission_error": "credentials",
+    "billing_error": "spend-limit",
+    "rate_limit_error": "rate-limited",
+    "overloaded_error": "overloaded",
+    "timeout_error": "overloaded",
+    "api_error": "overloaded",
+    "not_found_error": "other",
+    "invalid_request_error": "invalid",
+}
 
 
 class Failed(Exception):
     """
     *reason* is one of refused, overloaded, rate-limited, spend-limit, credentials, cut-off,
-    invalid, no-evidence, other; *retry_after* is in seconds, or None.
+    invalid, no-evidence, other, and of a batch also expired, stopped, lost; *retry_after* is in
+    seconds, or None; *abroad* tells that the API does not search in our country.
     """
 
-    def __init__(self, reason: str, detail: str, retry_after: float | None = None) -> None:
+    def __init__(
+        self, reason: str, detail: str, retry_after: float | None = None, *, abroad: bool = False
+    ) -> None:
         super().__init__(detail)
         self.reason, self.detail, self.retry_after = reason, detail, retry_after
+        self.abroad = abroad
 
     @property
     def concerns_all(self) -> bool:
@@ -46,6 +63,15 @@ def of(error: Exception) -> Failed:
     if isinstance(error, CUT_OFF):
         return Failed("cut-off", f"the answer of the API broke off: {type(error).__name__}")
     return unforeseen(error)
+
+
+def of_entry(kind: str, words: str) -> Failed:
+    """What an error inside a batch means; it has no status, only a type."""
+    reason = ENTRIES.get(kind, "other")
+    if reason == "invalid" and _is_about(words, SPEND_WORDS):
+        reason = "spend-limit"
+    detail = f"the API did not do this entry of the batch: {reason}"
+    return Failed(reason, detail, abroad=reason == "invalid" and _is_about(words, PLACE_WORDS))
 
 
 def unforeseen(error: BaseException) -> Failed:
@@ -74,23 +100,15 @@ def _of_status(error: anthropic.APIStatusError) -> Failed:
         case 404:
             return Failed("other", f"{detail}: it does not know the model")
         case _:
-            return Failed("invalid", f"{detail}: it does not take the request")
+            abroad = error.status_code == 400 and _is_about(_text(error), PLACE_WORDS)
+            return Failed("invalid", f"{detail}: it does not take the request", abroad=abroad)
 
 
 def is_spend_limit(error: anthropic.APIStatusError) -> bool:
     """Told by code, by status, or -- the limit that an owner sets herself -- by words alone."""
     if error.status_code == 402 or error.error_code == "enforced_spend_limit_reached":
         return True
-    return error.status_code in {400, 429} and any(
-        words in _text(error).lower() for words in SPEND_WORDS
-    )
-
-
-def is_about_place(error: BaseException | None) -> bool:
-    """Whether the API does not search in our country."""
-    if not isinstance(error, anthropic.BadRequestError):
-        return False
-    return any(word in _text(error).lower() for word in ("country", "user_location"))
+    return error.status_code in {400, 429} and _is_about(_text(error), SPEND_WORDS)
 
 
 def is_passing(error: Exception, patience: float) -> bool:
@@ -120,6 +138,10 @@ def _until(date: str) -> float:
         return (parsedate_to_datetime(date) - datetime.now(UTC)).total_seconds()
     except (ValueError, TypeError):
         return math.nan
+
+
+def _is_about(words: str, subject: Iterable[str]) -> bool:
+    return any(word in words.lower() for word in subject)
 
 
 def _text(error: anthropic.APIStatusError) -> str:

@@ -20,6 +20,8 @@ from gather.money import PRICES
 LANGUAGES = ("en", "ua", "ru")
 EFFORTS = ("low", "medium", "high")
 MOST_PAGES = 20
+MOST_JOBS = 1_000
+LONGEST_WAIT = 24  # hours, after which the API gives a batch up
 LONGEST_URL = 250  # of web fetch
 KNOWN = frozenset(
     {"city", "now", "pages", "days", "model", "effort", "searches", "fetches", "page_tokens"}
@@ -71,19 +73,48 @@ class Job:
         return self.now + timedelta(days=self.days)
 
 
+@dataclass(frozen=True)
+class Jobs:
+    """Jobs of different cities, and in how many hours all of them must be done."""
+
+    jobs: tuple[Job, ...]
+    hours: float
+
+
 def read(text: bytes) -> Job:
     """Raises `BadJob`."""
-    try:
-        table = json.loads(text)
-    except ValueError:
-        raise BadJob(["the input is not JSON"]) from None
-    if not isinstance(table, dict):
-        raise BadJob(["the input is not an object"])
-    reader = Reader(table, "")
+    reader = Reader(_input(text), "")
     job = _job(reader)
     if reader.faults or job is None:
         raise BadJob(reader.faults)
     return job
+
+
+def read_many(text: bytes) -> Jobs:
+    """`{"jobs": [job, …], "hours": 4}`; raises `BadJob`."""
+    reader = Reader(_input(text), "")
+    reader.refuse_unknown(frozenset({"jobs", "hours"}))
+    hours = reader.take("hours", _hours)
+    tables = reader.take("jobs", _jobs) or ()
+    found = [
+        _job(Reader(table, f"jobs/{number}/", reader.faults)) for number, table in enumerate(tables)
+    ]
+    jobs = tuple(job for job in found if job is not None)
+    if len({job.city.slug for job in jobs}) < len(jobs):
+        reader.faults.append("jobs has a city more than once")
+    if reader.faults:
+        raise BadJob(reader.faults)
+    return Jobs(jobs, hours)
+
+
+def _input(text: bytes) -> dict[str, Any]:
+    try:
+        table = json.loads(text)
+    except (ValueError, RecursionError):
+        raise BadJob(["the input is not JSON"]) from None
+    if not isinstance(table, dict):
+        raise BadJob(["the input is not an object"])
+    return table
 
 
 class Reader:
@@ -113,7 +144,7 @@ class Reader:
 
     def refuse_unknown(self, known: frozenset[str]) -> None:
         if self._table.keys() - known:
-            self.faults.append("the input has keys that nobody reads")
+            self.faults.append(f"{self._where or 'the input'} has keys that nobody reads")
 
 
 def _job(reader: Reader) -> Job | None:
@@ -147,6 +178,18 @@ def _table(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise TypeError
     return value
+
+
+def _jobs(value: Any) -> list[dict[str, Any]]:
+    if not isinstance(value, list) or not 0 < len(value) <= MOST_JOBS:
+        raise ValueError
+    return [_table(each) for each in value]
+
+
+def _hours(value: Any) -> float:
+    if type(value) not in {int, float} or not 0 < value <= LONGEST_WAIT:
+        raise ValueError
+    return float(value)
 
 
 def _matching(rule: str) -> Callable[[Any], str]:

@@ -87,6 +87,13 @@ class Verdict:
                 self.dropped[faults[row.buy_link]] += 1
                 self.rows[identity] = replace(row, buy_link="")
 
+    def drop_begun(self, now: datetime) -> None:
+        """What began while the answers were on their way."""
+        begun = [identity for identity, row in self.rows.items() if row.start_time <= now]
+        for identity in begun:
+            del self.rows[identity]
+            self.dropped["past"] += 1
+
     def _row(self, job: Job, page: Page, claim: Claim) -> Row:
         hold_to_page(page, claim)
         start = start_of(job, page, claim)

@@ -6,6 +6,8 @@ The bill is Anthropic's; this is what a budget is kept by, and errs on the dear 
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
 MILLION = 1_000_000
 SEARCH = 0.01  # dollars each
+BATCH = 0.5  # of the price of tokens; searches cost what they cost
 LONG = 100_000  # prompt tokens, above which some models are dearer
 
 
@@ -64,22 +67,22 @@ PRICES = {
 LONG_PRICES = {"claude-haiku-5-5": Price(0.50, 2.50, 0.625, 0.05)}
 
 
-def cost(model: str, tokens: Tokens, searches: int = 0) -> float:
+def cost(model: str, tokens: Tokens, searches: int = 0, share: float = 1) -> float:
     """
-    Dollars for one answer of *model*.
+    Dollars for one answer of *model*, with its tokens at a *share* of their price.
 
     Whether the dearer tier looks at each round of the server's loop or at their sum is not
     documented: the sum is taken.
     """
     prices = LONG_PRICES if tokens.prompt > LONG and model in LONG_PRICES else PRICES
-    return prices[model].of(tokens) + searches * SEARCH
+    return prices[model].of(tokens) * share + searches * SEARCH
 
 
 class Tally:
     """What a run has spent so far."""
 
-    def __init__(self, model: str) -> None:
-        self._model = model
+    def __init__(self, model: str, share: float = 1) -> None:
+        self._model, self._share = model, share
         self._answers: list[Tokens] = []
         self._searches = self._fetches = 0
         self._usd = 0.0
@@ -91,7 +94,7 @@ class Tally:
         self._fetches += tools.web_fetch_requests if tools else 0
         tokens = tokens_of(usage)
         self._answers.append(tokens)
-        self._usd += cost(self._model, tokens, searches)
+        self._usd += cost(self._model, tokens, searches, self._share)
 
     @property
     def words(self) -> dict[str, Any]:
@@ -105,6 +108,14 @@ class Tally:
             "calls": len(self._answers),
             "usd": round(self._usd, 6),
         }
+
+
+def total(sums: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The words of many tallies, added up."""
+    found = Counter[str]()
+    for words in sums:
+        found.update(words)
+    return {**Tally("").words, **found, "usd": round(found["usd"], 6)}
 
 
 def tokens_of(usage: Usage) -> Tokens:

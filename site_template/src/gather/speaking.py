@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Iterable
 from typing import Any, BinaryIO
 
@@ -22,11 +23,21 @@ def own_stdout() -> BinaryIO:
 
 
 class Voice:
-    """Events to *outbox*; *secrets* are blotted out, should they ever get that far."""
+    """
+    Events to *outbox*, each with *words*; *secrets* are blotted out, should they ever get that far.
+    """
 
-    def __init__(self, outbox: BinaryIO, secrets: Iterable[str] = ()) -> None:
+    def __init__(self, outbox: BinaryIO, secrets: Iterable[str] = (), **words: Any) -> None:
         self._outbox = outbox
         self._secrets = [secret for secret in secrets if secret]
+        self._words = words
+        self._one_at_a_time = threading.Lock()
+
+    def about(self, city: str) -> Voice:
+        """The same voice, speaking of *city*."""
+        other = Voice(self._outbox, self._secrets, city=city)
+        other._one_at_a_time = self._one_at_a_time
+        return other
 
     def progress(self, step: str, done: int, of: int) -> None:
         self._say(event="progress", step=step, done=done, of=of)
@@ -49,10 +60,15 @@ class Voice:
             usage=usage,
         )
 
+    def done(self, cities: int, usage: dict[str, Any]) -> None:
+        """The last of many cities was spoken of."""
+        self._say(event="done", cities=cities, usage=usage)
+
     def _say(self, **event: Any) -> None:
         # ASCII only, so a line separator of Unicode in a title does not end the line.
-        line = json.dumps(event)
+        line = json.dumps({**event, **self._words})
         for secret in self._secrets:
             line = line.replace(secret, "[secret]")
-        self._outbox.write(line.encode() + b"\n")
-        self._outbox.flush()
+        with self._one_at_a_time:
+            self._outbox.write(line.encode() + b"\n")
+            self._outbox.flush()

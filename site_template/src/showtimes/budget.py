@@ -28,7 +28,9 @@ BREAK_SECONDS = 600
 BREAKS_FOR_THE_DAY = {"spend-limit"}
 BREAKS_FOR_A_WHILE = {"credentials", "overloaded"}
 FAILED_SECONDS = 900  # a failed run is not made again sooner
+LONGEST_WAIT = 3_600.0  # seconds, whatever a `retry-after` says
 POLL = timedelta(seconds=5)
+BUSY = timedelta(seconds=30)
 
 
 @dataclass(frozen=True)
@@ -78,12 +80,22 @@ def age(standing: Standing, min_age: timedelta) -> Refusal | None:
 # ── the breaker ──
 
 
-def trip(stats: Stats, reason: str) -> None:
-    """Open the breaker when *reason* says that the next run would fail just so."""
+def trip(stats: Stats, reason: str, retry_after: float | None = None) -> None:
+    """
+    Open the breaker when *reason* says that the next run would fail just so: too many requests in
+    a minute are refused to all cities alike, for the *retry_after* seconds that were told.
+    """
     if reason in BREAKS_FOR_THE_DAY:
         _open(stats, reason, _next(DAY_MS))
     elif reason in BREAKS_FOR_A_WHILE:
         _open(stats, reason, later(BREAK_SECONDS))
+    elif reason == "rate-limited":
+        _open(stats, "overloaded", later(wait(retry_after, 60)))
+
+
+def wait(retry_after: float | None, least: float = FAILED_SECONDS) -> float:
+    """Seconds until a failed run may be made again."""
+    return min(max(retry_after or 0, least), LONGEST_WAIT)
 
 
 def _open(stats: Stats, reason: str, until: Mapping[str, Any]) -> None:
@@ -113,8 +125,8 @@ def count_start(stats: Stats, most: int) -> Refusal | None:
     )
     if counted.matched_count:
         return None
-    found = stats.find_one(STARTS) or {}
-    return Refusal("too-many-starts", found["hour"] + timedelta(hours=1))
+    found = stats.find_one(STARTS, {"again": _next(HOUR_MS)}) or {}
+    return Refusal("too-many-starts", found["again"])
 
 
 # ── dollars ──
@@ -126,10 +138,16 @@ def today(now: datetime) -> str:
 
 
 def reserve(
-    stats: Stats, now: datetime, usd: float, most: float, seconds: float
+    stats: Stats,
+    now: datetime,
+    usd: float,
+    most: float,
+    seconds: float,
+    parallel: int | None = None,
 ) -> Reservation | Refusal:
     """
-    Set *usd* aside, unless the day would then cost more than *most*.
+    Set *usd* aside, unless the day would then cost more than *most*, or *parallel* others that
+    were told such a number are open; without one it takes no room among them.
 
     A reservation that nobody settles within *seconds* counts as spent: its run died, and what it
     cost is not known.
@@ -138,12 +156,16 @@ def reserve(
     _ensure(stats, {"name": reservation.day})
     after = stats.find_one_and_update(
         {"name": reservation.day},
-        [*_lapse(), _reserve(reservation, most, seconds)],
-        projection={"reservations.token": True},
+        [*_lapse(), _reserve(reservation, most, seconds, parallel)],
+        projection={"reservations": True, "usd": True},
         return_document=ReturnDocument.AFTER,
     )
-    if any(kept["token"] == reservation.token for kept in (after or {})["reservations"]):
+    found = after or {}
+    if any(kept["token"] == reservation.token for kept in found["reservations"]):
         return reservation
+    others = sum(kept["room"] for kept in found["reservations"])
+    if parallel is not None and others >= parallel and found["usd"] + usd <= most:
+        return Refusal("busy", now + BUSY)
     midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     return Refusal("budget", midnight + timedelta(days=1))
 
@@ -161,13 +183,19 @@ def _plus(term: str) -> dict[str, Any]:
     return {"$add": ["$$value", term]}
 
 
-def _reserve(reservation: Reservation, most: float, seconds: float) -> dict[str, Any]:
+def _reserve(
+    reservation: Reservation, most: float, seconds: float, parallel: int | None
+) -> dict[str, Any]:
     promised = {"$sum": "$reservations.usd"}
     # Sums of binary fractions: four quarters of a dollar and a tenth thrice must both fit.
     total = {"$round": [{"$add": ["$usd", promised, reservation.usd]}, 6]}
     own = {"token": reservation.token, "usd": reservation.usd, "until": later(seconds)}
+    own["room"] = 0 if parallel is None else 1
     more = {"$concatArrays": ["$reservations", [own]]}
-    return {"$set": {"reservations": {"$cond": [{"$lte": [total, most]}, more, "$reservations"]}}}
+    fits = [{"$lte": [total, most]}]
+    if parallel is not None:
+        fits.append({"$lt": [{"$sum": "$reservations.room"}, parallel]})
+    return {"$set": {"reservations": {"$cond": [{"$and": fits}, more, "$reservations"]}}}
 
 
 def settle(stats: Stats, reservation: Reservation, costs: Mapping[str, float]) -> None:

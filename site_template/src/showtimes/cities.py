@@ -63,7 +63,7 @@ def seed(locations: Collection[dict[str, Any]]) -> int:
     Bring *locations* up to the file, and tell how many cities were new or changed.  Removes none.
     """
     there = {found["city"]: found for found in locations.find({}, {"_id": False})}
-    changes = [_upsert(city) for city in known() if not _is_in(city, there)]
+    changes = [upsert(city) for city in known() if not _is_in(city, there)]
     if changes:
         _write(locations, changes)
     return len(changes)
@@ -74,7 +74,7 @@ def _is_in(city: City, there: dict[str, dict[str, Any]]) -> bool:
     return all(found.get(key) == fact for key, fact in city.facts.items())
 
 
-def _upsert(city: City) -> UpdateOne:
+def upsert(city: City) -> UpdateOne:
     fresh = {"status": "stale", "last_updated": None}
     return UpdateOne({"city": city.slug}, {"$set": city.facts, "$setOnInsert": fresh}, upsert=True)
 

@@ -12,6 +12,7 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 
 from showtimes import cities, indexes
+from showtimes.patience import Patience
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -39,6 +40,7 @@ class Store:
         self._name = name
         self._opening = threading.Lock()
         self._preparing = threading.Lock()
+        self._patience = Patience()
         self._opened: Database[Document] | None = None
         self._prepared = False
 
@@ -60,6 +62,7 @@ class Store:
         The database with its indexes and its cities; a failed preparation is made again next time.
         """
         database = self._open()
+        self._patience.look(database.client)
         if not self._prepared:
             with self._preparing:
                 self._prepare(database)

@@ -8,9 +8,11 @@ from flask import Flask
 from flask_babel import Babel
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from showtimes import assets, errors, languages, security
+from showtimes import assets, caches, errors, languages, metrics, runs, security
+from showtimes.api import api
 from showtimes.database import NAME, Store
 from showtimes.pages import pages
+from showtimes.robots import robots
 from showtimes.settings import Settings
 
 FORM_BYTES = 64 * 1024
@@ -24,16 +26,19 @@ def create_app(settings: Settings) -> Flask:
         SESSION_COOKIE_NAME="cinestream",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
-        # Whether visitors may ask for a new look at the cinemas: nobody answers them at `/api` yet.
-        LOOKS=False,
+        # Whether visitors are offered a new look at the cinemas.
+        LOOKS=bool(settings.anthropic_api_key),
     )
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     app.session_interface = security.Sessions()
-    app.extensions[NAME] = Store(settings.mongodb_uri, settings.mongodb_database)
+    store = app.extensions[NAME] = Store(settings.mongodb_uri, settings.mongodb_database)
+    app.extensions[runs.NAME] = runs.Runner(store, settings)
     Babel(app, locale_selector=languages.locale)
-    for part in (languages, assets, security, errors):
+    for part in (languages, assets, caches, security, errors, metrics):
         part.init_app(app)
     app.register_blueprint(pages)
+    app.register_blueprint(robots)
+    app.register_blueprint(api)
     # Only nginx, on this machine, can reach the port; it writes these headers anew for each
     # request.
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]

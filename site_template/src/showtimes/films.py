@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import partial
 
-from flask import Blueprint, Response, abort, current_app, render_template, request
+from flask import Blueprint, Response, abort, current_app, g, render_template, request
 
-from showtimes import calendars, languages, places, schedule
+from showtimes import caches, calendars, languages, places, schedule
 from showtimes.database import store_of
 from showtimes.schedule import Showtime
 
@@ -21,10 +22,16 @@ def add_to(pages: Blueprint) -> None:
     pages.get("/showtime/<key>.ics")(calendar)
 
 
-def film(film: str) -> str:
+def film(film: str) -> Response:
+    city = request.args.get("city", "")
+    known = caches.versions().known()
+    version = (known.get(city) or abort(404)) if city else known
+    return caches.answer("pages", ("film", film, city), version, partial(showings, film, city))
+
+
+def showings(film: str, city: str) -> str:
     store, now = store_of(current_app), datetime.now(UTC)
     movie = schedule.titles(store.showtimes, film) or abort(404)
-    city = request.args.get("city", "")
     here = (places.one(store.locations, city) or abort(404)) if city else None
     rows = schedule.of_film(store.showtimes, film, city, now)
     towns = {place.city: place for place in ([here] if here else places.every(store.locations))}
@@ -33,6 +40,7 @@ def film(film: str) -> str:
         return row.start_time.astimezone(towns[row.city].zone).date()
 
     known = [row for row in rows if row.city in towns]
+    g.words = {"city": city} if city else {}
     return render_template(
         "film.html",
         film=film,

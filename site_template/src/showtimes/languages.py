@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from urllib.parse import urlencode
 
 from flask import Flask, Response, g, has_request_context, request, session
 from flask_babel import gettext, lazy_gettext, lazy_pgettext
+from werkzeug.datastructures import LanguageAccept
+from werkzeug.http import parse_accept_header
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ LANGUAGES = {
         Language("ru", "ru", "Русский", " -'’абвгдеёжзийклмнопрстуфхцчшщъыьэюя"),
     )
 }
+LONGEST = 200  # letters of a header that are heeded
 ENGLISH = LANGUAGES["en"]
 BY_TAG = {language.tag: language for language in LANGUAGES.values()}
 
@@ -49,6 +53,15 @@ WEEKDAYS = (
     lazy_gettext("Friday"),
     lazy_gettext("Saturday"),
     lazy_gettext("Sunday"),
+)
+SHORT_WEEKDAYS = (
+    lazy_gettext("Mon"),
+    lazy_gettext("Tue"),
+    lazy_gettext("Wed"),
+    lazy_gettext("Thu"),
+    lazy_gettext("Fri"),
+    lazy_gettext("Sat"),
+    lazy_gettext("Sun"),
 )
 # With a day before them: the Slavic languages then have another case.
 MONTHS = (
@@ -82,7 +95,12 @@ def init_app(app: Flask) -> None:
 
 
 def _words() -> dict[str, object]:
-    return {"language": current(), "languages": LANGUAGES.values(), "elsewhere": elsewhere}
+    return {
+        "language": current(),
+        "languages": LANGUAGES.values(),
+        "elsewhere": elsewhere,
+        "weekday": weekday,
+    }
 
 
 def current() -> Language:
@@ -110,7 +128,14 @@ def _kept() -> Language | None:
 
 
 def _preferred() -> Language:
-    return BY_TAG[request.accept_languages.best_match(list(BY_TAG), ENGLISH.tag) or ENGLISH.tag]
+    return best(request.headers.get("Accept-Language", "")[:LONGEST])
+
+
+@lru_cache(64)
+def best(wanted: str) -> Language:
+    """The language of ours that suits *wanted*, an Accept-Language, best."""
+    accepted = parse_accept_header(wanted, LanguageAccept)
+    return BY_TAG[accepted.best_match(list(BY_TAG), ENGLISH.tag) or ENGLISH.tag]
 
 
 def vary(response: Response) -> Response:
@@ -134,6 +159,11 @@ def day_name(day: date, today: date) -> str:
     return str(WEEKDAYS[day.weekday()])
 
 
+def weekday(day: date) -> str:
+    """The day of the week in two or three letters."""
+    return str(SHORT_WEEKDAYS[day.weekday()])
+
+
 def day_and_month(day: date) -> str:
     return str(gettext("%(day)s %(month)s", day=day.day, month=MONTHS[day.month - 1]))
 
@@ -144,5 +174,5 @@ def tongue(code: str) -> str:
 
 
 def elsewhere(code: str) -> str:
-    """The address of this page in another language, all else that it says kept."""
-    return "?" + urlencode({**request.args.to_dict(), "lang": code})
+    """The address of this page in another language, with all else that the page heeds of it."""
+    return "?" + urlencode({**g.get("words", {}), "lang": code})

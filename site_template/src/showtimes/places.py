@@ -13,7 +13,11 @@ from zoneinfo import ZoneInfo
 
 from pymongo.collection import Collection
 
+from showtimes.lock import STATUS
+
 FRESH_FOR = timedelta(days=1)
+# A holder of the lock that died left `processing` behind.
+AS_IT_STANDS = {"$set": {"status": STATUS}}
 POSITION = re.compile(r"(-?\d{1,2}(?:\.\d{1,8})?),(-?\d{1,3}(?:\.\d{1,8})?)", re.ASCII)
 
 
@@ -68,8 +72,8 @@ def every(locations: Collection[dict[str, Any]]) -> list[Place]:
 
 
 def one(locations: Collection[dict[str, Any]], city: str) -> Place | None:
-    document = locations.find_one({"city": city})
-    return Place.read(document) if document else None
+    found = locations.aggregate([{"$match": {"city": city}}, AS_IT_STANDS])
+    return next((Place.read(document) for document in found), None)
 
 
 def near(locations: Collection[dict[str, Any]], place: Place, most: int) -> list[Place]:

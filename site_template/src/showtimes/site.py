@@ -6,9 +6,12 @@ from __future__ import annotations
 
 import os
 
+from showtimes import slim  # noqa: F401 -- before all that imports Flask and pymongo
+
+# isort: split
 from pymongo.errors import PyMongoError
 
-from showtimes import create_app
+from showtimes import create_app, metrics
 from showtimes.database import store_of
 from showtimes.settings import Settings
 
@@ -22,3 +25,7 @@ def cinestream_ready() -> tuple[bool, str]:
     except PyMongoError as error:
         return False, f"the database does not answer ({type(error).__name__})"
     return True, ""
+
+
+def cinestream_metrics() -> str:
+    return metrics.text()

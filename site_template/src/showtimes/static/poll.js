@@ -10,7 +10,7 @@ const say = (words) => { if (said.textContent !== words) said.textContent = word
 const pause = (seconds) => new Promise((done) => setTimeout(done, seconds * 1000));
 
 function progress(words, { step, done, of }) {
-  const counted = Number.isInteger(done) && Number.isInteger(of) && of > 0;
+  const counted = Number.isInteger(done) && Number.isInteger(of) && done > 0;
   const count = counted ? words.count.replace("{done}", done).replace("{of}", of) : "";
   const doing = ["searching", "reading", "extracting", "checking"].includes(step) ? words[step] : words.begun;
   return count ? `${doing}: ${count}` : `${doing}…`;
@@ -18,6 +18,7 @@ function progress(words, { step, done, of }) {
 
 function busy(on) {
   waiting = on;
+  said.classList.toggle("busy", on);
   const button = form()?.querySelector("button");
   if (button) button.disabled = on;
 }
@@ -27,8 +28,14 @@ function trouble(words, code) {
   return code === 503 ? words.away : words.lost;
 }
 
+// The site's own sentence tells more than its status; a server before it may have answered instead.
+async function refusal(words, answer) {
+  const { detail } = await answer.json().catch(() => ({}));
+  return detail || trouble(words, answer.status);
+}
+
 async function renew() {
-  const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+  const answer = await fetch(location.href, { cache: "reload", headers: { Accept: "text/html" } });
   if (!answer.ok) throw new Error(answer.status);
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const fresh = page.getElementById("programme");
@@ -77,7 +84,7 @@ async function look(words, ask) {
   try {
     const answer = ask ? await ask() : { ok: true };
     if (answer.ok) await wait(words);
-    else say(trouble(words, answer.status));
+    else say(await refusal(words, answer));
   } catch {
     say(words.lost);
   } finally {

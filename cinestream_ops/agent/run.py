@@ -1,0 +1,108 @@
+"""
+A program of a site, run as its user in the sandbox of its workers, for as long as we are heard.
+
+It takes no lock, for it may take its time; nothing of what it is given or says is kept.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import time
+from base64 import b64encode
+from pathlib import Path
+from typing import Any, Dict, List
+
+from cinestream_ops.agent import kit
+from cinestream_ops.agent.refused import Refused
+from cinestream_ops.agent.wire import Wire
+
+PIECE = 1 << 16
+SPARE = 60  # seconds after which systemd ends it, should we be gone
+STOPPED = 30  # seconds that it may take to stop
+KILLED = ("2", "3")  # codes of the kernel's: by a signal, without or with a core
+MISSING, TOO_LATE = "there is no program `%s` in the source of `%s`", "`%s` did not end within %g s"
+
+
+def stream(order: Dict[str, Any], wire: Wire) -> int:
+    """The exit code of the program that *order* names, after all that it says was told."""
+    name = f"cinestream-run-{order['site']}-{os.getpid()}.service"
+    child = kit.started(argv(order, name))
+    try:
+        tell(child, order, wire)
+        return code(child, name)
+    finally:
+        kit.end(child)
+        # Also when a signal came: it would go on without us.
+        quiet("stop", name)
+        quiet("reset-failed", name)
+
+
+def argv(order: Dict[str, Any], name: str) -> List[str]:
+    # As they are now: a release that comes while it runs must not be mixed into it.
+    source, venv = (os.path.realpath(f"{order['home']}/{each}") for each in ("src", "venv"))
+    program = f"{source}/{order['program']}"
+    if not Path(program).is_file():
+        raise Refused(MISSING % (order["program"], order["site"]), "it is a path in the source")
+    properties = [
+        *order["properties"],
+        f"Environment=PYTHONPATH={source}",
+        f"RuntimeMaxSec={order['timeout'] + SPARE:g}",
+    ]
+    return [
+        *("systemd-run", "--quiet", "--pipe", "--wait", "--service-type=exec", f"--unit={name}"),
+        # The usual one would be the whole command, in the journal.
+        f"--description=A program of the site {order['site']}",
+        *(f"--property={each}" for each in properties),
+        *("--", f"{venv}/bin/python", "-B", program),
+        # systemd replaces variables in arguments.
+        *(each.replace("$", "$$") for each in order["arguments"]),
+    ]
+
+
+def tell(child: "subprocess.Popen[bytes]", order: Dict[str, Any], wire: Wire) -> None:
+    end = time.monotonic() + order["timeout"]
+    assert child.stdout
+    assert child.stderr
+    streams = {child.stdout: "out", child.stderr: "err"}
+    while streams:
+        with wire.stops.allowed():
+            left = max(end - time.monotonic(), 0)
+            ready, _, _ = select.select([*streams, wire.inbox], [], [], left)
+        if not ready:
+            hint = "`--timeout SECONDS` gives it more; it was stopped"
+            raise Refused(TOO_LATE % (order["program"], order["timeout"]), hint)
+        if wire.inbox in ready:
+            wire.hear()
+            raise Refused("the controller changed its mind")
+        for one in ready:
+            piece = one.read1(PIECE)  # type: ignore[attr-defined]
+            if piece:
+                wire.tell("output", to=streams[one], data=b64encode(piece).decode())
+            else:
+                del streams[one]
+
+
+def code(child: "subprocess.Popen[bytes]", name: str) -> int:
+    """As a shell would tell it: 128 more than the signal that ended it."""
+    ended = child.wait(STOPPED)
+    shown = quiet("show", "--property=ExecMainCode,ExecMainStatus", name).splitlines()
+    facts = dict(line.split("=", 1) for line in shown)
+    if facts.get("ExecMainCode") in KILLED:
+        return 128 + int(facts["ExecMainStatus"])
+    return ended
+
+
+def quiet(*words: str) -> str:
+    """What systemctl says to *words*; no signal cuts it short."""
+    done = subprocess.run(
+        ["systemctl", *words],
+        env={"PATH": kit.PATH, "LC_ALL": "C.UTF-8"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        timeout=STOPPED,
+        check=False,
+    )
+    return done.stdout.decode(errors="replace")
