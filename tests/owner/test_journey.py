@@ -4,15 +4,19 @@ Four commands, from a bare server to a site with 24 workers, TLS and a database;
 
 from __future__ import annotations
 
+import json
 import signal
 import ssl
 import threading
+import time
 from collections import Counter
 from typing import Self
 
 import pytest
 
+from tests.owner.claude import claude
 from tests.owner.conftest import SITES, Standing
+from tests.owner.owner import Host
 
 MOVIES = range(8001, 8025)
 
@@ -53,6 +57,43 @@ def test_a_city_is_added_by_one_command_and_removed_by_another(movies: Standing)
     assert said.out.startswith("`vyshneve` is a city of the site now")
     assert (200, True) == (page[0], "Вишневе" in page[1])
     assert 0 == movies.owner.tries("plan --exit-code").code
+
+
+def test_a_visitor_has_a_city_looked_at_and_the_morning_another(movies: Standing):
+    owner, host = movies.owner, movies.host
+    with claude(host, "movie_app") as address:
+        owner.types("env set movie_app --secret ANTHROPIC_API_KEY - --yes", told="sk-ant-lab")
+        owner.types(f"env set movie_app ANTHROPIC_BASE_URL={address} --yes")
+        first = asked_to_look(host, "poltava")
+        found = waited_for(host, "poltava")
+        page = host.get("movie-app.localhost", "/poltava", "--header", "Cache-Control: no-cache")
+        host.get("movie-app.localhost", "/lviv")
+        host.runs("systemctl", "start", "movie_app-refresh.service")
+        morning = host.runs("journalctl", "-u", "movie_app-refresh", "-o", "cat", "-n", "20")
+    owner.types("env unset movie_app ANTHROPIC_API_KEY ANTHROPIC_BASE_URL --yes")
+
+    assert (202, True) == (first[0], json.loads(first[1])["started"])
+    assert "fresh" == found
+    assert "(sample)" in page[1]
+    assert "gathered for lviv: fresh" in morning
+    assert "gathered for poltava" not in morning
+    assert 503 == asked_to_look(host, "poltava")[0]
+    assert 0 == owner.tries("plan --exit-code").code
+
+
+def asked_to_look(host: Host, city: str) -> tuple[int, str]:
+    browser = ("--header", "Sec-Fetch-Site: same-origin", "--header", "Accept: application/json")
+    return host.get("movie-app.localhost", "/api/scrape", *browser, "--data", f"city={city}")
+
+
+def waited_for(host: Host, city: str) -> str:
+    """How *city* stands when nobody looks at it any more."""
+    for _ in range(60):
+        told = json.loads(host.get("movie-app.localhost", f"/api/status?city={city}")[1])
+        if told["status"] != "processing":
+            break
+        time.sleep(0.5)
+    return str(told["status"])
 
 
 def test_nobody_but_the_site_reads_its_environment(movies: Standing):

@@ -168,6 +168,24 @@ def test_a_city_that_there_is_not_is_answered_without_the_database(client, mongo
     assert asked(mongod, name, "queries") - before <= 1
 
 
+def test_a_city_that_was_added_has_its_page_within_seconds(client, store):
+    assert 404 == client.get("/vyshneve").status_code
+    known = store.locations.find_one({"city": "lviv"}, {"_id": False})
+    store.locations.insert_one({**known, "city": "vyshneve"})
+
+    assert within(2, lambda: client.get("/vyshneve").status_code, 200) == 200
+
+
+def test_names_that_are_made_up_cost_one_look_in_a_second(client, store, mongod, settings):
+    client.get("/lviv")
+    before = asked(mongod, f"{settings.mongodb_database}.locations", "queries")
+    end = time.monotonic() + 3
+    while time.monotonic() < end:
+        assert 404 == client.get("/nowhere").status_code
+
+    assert asked(mongod, f"{settings.mongodb_database}.locations", "queries") - before <= 4
+
+
 def test_hits_and_misses_are_counted(app):
     from showtimes import metrics
 

@@ -157,7 +157,7 @@ def cities_page(
 @pages.get("/<city>")
 def city(city: str) -> Response:
     versions = caches.versions()
-    version = versions.known().get(city) or abort(404)
+    version = versions.of(city) or abort(404)
     if caches.insisted():
         version = versions.read_again(city) or version
     visits.seen(store(), city)

@@ -22,6 +22,7 @@ from showtimes.lock import STATUS
 log = logging.getLogger(__name__)
 
 READ_SECONDS = 5.0
+NEWS_SECONDS = 1.0
 LATEST_SECONDS = 8.0  # who comes while another reads goes on with what is younger than that
 AWAY_SECONDS = 3_600.0  # for which pages go on without the database
 RETRY_SECONDS = 1.0
@@ -62,6 +63,17 @@ class Versions:
         if time.monotonic() - self._read > AWAY_SECONDS:
             raise AutoReconnect("the database is away, and what is known of it is too old")
         return self._known
+
+    def of(self, city: str) -> Version | None:
+        """
+        How *city* stands.  One that is not known may be new: then all are read again, but not more
+        than once in a second, whoever makes up names.
+        """
+        found = self.known().get(city)
+        if found is None and not self._away and time.monotonic() - self._read > NEWS_SECONDS:
+            self._due = float("-inf")
+            found = self.known().get(city)
+        return found
 
     def read_again(self, city: str) -> Version | None:
         """How *city* stands at this moment, for who may know more than we do; None if unknown."""
