@@ -5,9 +5,12 @@ Cheroot's connection and request, a little otherwise.
 from __future__ import annotations
 
 import io
+import socket
 import time
+from typing import Any
 
 from cinestream_worker.library import http
+from cinestream_worker.stream import Reader, Writer
 
 
 class Request(http.HTTPRequest):
@@ -52,6 +55,13 @@ class Connection(http.HTTPConnection):
     RequestHandlerClass = Request
     last_used = 0.0
     answered = False
+
+    def __init__(self, server: Any, sock: socket.socket) -> None:
+        # Not cheroot's own: for each connection it makes two caches of who is at the other end of a
+        # Unix socket.
+        self.server, self.socket = server, sock
+        self.rfile, self.wfile = Reader(sock), Writer(sock)
+        self.requests_seen = 0
 
     def communicate(self) -> bool:
         self.server.progress = time.monotonic()
