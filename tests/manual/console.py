@@ -32,7 +32,9 @@ class Command:
     @property
     def pattern(self) -> re.Pattern[str]:
         """What finds the output; trailing blanks, and the widths of columns, are nobody's business."""
-        passages = squeezed(self.output).split("\n...\n")
+        # It is searched for, so dots at either end stand for what need not be there.
+        told = squeezed(self.output).removeprefix("...\n").removesuffix("\n...")
+        passages = told.split("\n...\n")
         return re.compile(r"\n(?:.*?\n)?".join(map(of_passage, passages)), re.DOTALL)
 
 

@@ -45,3 +45,7 @@ def test_dots_stand_for_anything_and_columns_have_any_width():
     assert command.pattern.search(told)
     assert command.pattern.search(told.replace("one\ntwo\n", ""))
     assert not command.pattern.search(told.replace("8001", "8002"))
+
+
+def test_dots_at_either_end_stand_for_nothing_too():
+    assert Command(1, "", "...\ndone\n...\n").pattern.search(squeezed("done\n"))
