@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from errno import EBUSY, ENOTEMPTY
 from pathlib import Path
 
 from cinestream_ops.lab.faults import NoControlGroups, TookTooLong
@@ -120,18 +121,35 @@ def alive(group: Group) -> bool:
 
 def end(group: Group) -> None:
     """Kill all in *group* at once, and remove it.  Raises `TookTooLong`."""
-    with suppress(FileNotFoundError):
-        (group.folder / "cgroup.kill").write_text("1")
     deadline = time.monotonic() + KILL_SECONDS
-    while alive(group):
+    while not ended(group):
         if time.monotonic() > deadline:
             raise TookTooLong(f"the end of the processes in `{group.path}`", KILL_SECONDS)
         time.sleep(0.01)
-    for folder in (below for top in group.folders for below in deepest_first(top)):
-        folder.rmdir()
     for top in group.folders:
         with suppress(OSError):  # Other labs are still in it.
             top.parent.rmdir()
+
+
+def ended(group: Group) -> bool:
+    """
+    Kill what is in *group*, and remove it if nothing is left in any hierarchy.
+
+    One that was killed leaves the hierarchies one after the other, and one that is just joining
+    is in systemd's before it can be killed by ours: then another try is due.
+    """
+    with suppress(FileNotFoundError):
+        (group.folder / "cgroup.kill").write_text("1")
+    if alive(group):
+        return False
+    try:
+        for folder in (below for top in group.folders for below in deepest_first(top)):
+            folder.rmdir()
+    except OSError as busy:
+        if busy.errno not in {EBUSY, ENOTEMPTY}:
+            raise
+        return False
+    return True
 
 
 def deepest_first(top: Path) -> Iterator[Path]:
