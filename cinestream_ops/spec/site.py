@@ -10,6 +10,8 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from cinestream_ops.spec.calendar import Calendar
 from cinestream_ops.spec.domains import DomainName
+from cinestream_ops.spec.hooks import Hooks
+from cinestream_ops.spec.maintenance import Maintenance
 from cinestream_ops.spec.model import Model, Row
 from cinestream_ops.spec.names import (
     AddressPath,
@@ -27,6 +29,7 @@ from cinestream_ops.spec.names import (
     Source,
     WsgiName,
 )
+from cinestream_ops.spec.past import Moment, Past, Ref
 from cinestream_ops.spec.reserved import DATABASE_ENVIRONMENT
 from cinestream_ops.spec.words import NotAllowed
 
@@ -147,9 +150,16 @@ class Site(Model):
         NOTHING, description="the application, as in `shop.wsgi:application`",
         validate_default=True,
     )  # fmt: skip
+    ref: Ref = Field(NOTHING, description="the branch, tag or commit of a git source")
     static: RelativePath = Field(NOTHING, description="the directory of static files in the source")
     release: Digest = Field(NOTHING, description="the SHA-256 of the deployed source")
     requirements: Digest = Field(NOTHING, description="the SHA-256 of its requirements")
+    deployed: Moment = Field(NOTHING, description="since when the release runs")
+    keep: int = Field(5, ge=0, le=50, description="how many earlier releases stay for a roll-back")
+    past: Row[Past] = Field((), description="the earlier releases that stay, the latest first")
+    hooks: Hooks | None = Field(None, description="programs that run when a release goes live")
+    stopped: bool = Field(False, description="true: no worker runs, visitors are told so")
+    maintenance: Maintenance | None = Field(None, description="a page in place of the site")
     domains: Row[Domain] = Field((), description="the domain names that lead to the site")
     database: bool = Field(True, description="false: the site gets no database")
     env: dict[EnvName, EnvValue] = Field(
@@ -158,6 +168,7 @@ class Site(Model):
     secrets: Row[EnvName] = Field((), description="names of variables that nobody may see")
     refresh: Refresh | None = Field(None, description="a program that runs by the calendar")
     memory: int = Field(64, ge=16, le=65536, description="MiB a worker may be expected to use")
+    tasks: int = Field(64, ge=16, le=4096, description="processes and threads a worker may have")
     indexes: Row[Index] = Field((), description="indexes of the site's database")
     limits: Row[Limit] = Field((), description="how often an address may ask for a path")
     caches: Row[Cache] = Field((), description="pages that nginx keeps")
