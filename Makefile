@@ -27,7 +27,10 @@ check: install ## the quick loop: format, lint, types, floors, quick tests
 	$(BIN)/pytest -q -n auto -m "not lab and not tenant and not slow"
 
 test: install system check ## everything, as CI runs it
-	$(BIN)/pytest -q -n 2 --dist loadfile -m "lab or tenant or slow"
+	$(BIN)/pytest -q -n 2 --dist loadfile -m "(lab or tenant or slow) and not torture"
+
+torture: install system ## break every change off at every step, in every way; an hour or two
+	$(BIN)/pytest -q -m torture
 
 run: install ## the tenant on one port, with a database and an invented programme, for work on its pages
 	@.ci/system run
@@ -56,4 +59,4 @@ lock: install ## compile requirements/*.txt anew
 	$(LOCK) --python-version 3.10 --upgrade requirements/tools.in -o requirements/tools.txt
 	$(LOCK) --python-version 3.10 --upgrade requirements/runner.in -o requirements/runner.txt
 
-.PHONY: help install system check test run demo demo-down bench lock
+.PHONY: help install system check test torture run demo demo-down bench lock

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cinestream_ops.agent.kit import Kit
 from cinestream_ops.agent.refused import Failed
-from cinestream_ops.agent.venvs import NICE
+from cinestream_ops.agent.venvs import bounded
 
 PATIENCE = 300  # seconds
 # Not ours: what is in the working directory, and what the machine's own packages would bring.
@@ -27,4 +27,4 @@ def put(tree: Path, home: str, kit: Kit) -> None:
     """
     named = ["-s", str(tree), "-p", home]
     with suppress(Failed):
-        kit.run([*NICE, sys.executable, *COMPILE, *named, str(tree)], PATIENCE)
+        kit.run([*bounded(), sys.executable, *COMPILE, *named, str(tree)], PATIENCE)

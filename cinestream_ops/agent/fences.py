@@ -6,8 +6,10 @@ On the way there a fence does nothing.
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
-from typing import List
+from pathlib import Path
+from typing import Any, Dict, List, Sequence
 
 from cinestream_ops.agent import systemd, units
 from cinestream_ops.agent.kinds import RESTORE
@@ -15,13 +17,17 @@ from cinestream_ops.agent.kit import Kit
 from cinestream_ops.state.items import Fence
 from cinestream_ops.state.steps import Step
 
+STARTED = "ExecMainStartTimestampMonotonic"
+
 
 def back(step: Step) -> List[Step]:
-    """What runs now is what runs again; what was stopped before us stays so."""
+    """What runs now is what may run again; what was stopped before us stays so."""
     item = step.item
     assert isinstance(item, Fence)
     running = [name for name, fact in units.states(item.restarts).items() if fact["active"]]
-    return [Step(RESTORE, replace(item, restarts=tuple(running)), None, step.phase, step.site)]
+    fence = replace(item, restarts=tuple(running))
+    now = {"boot": boot(), "microseconds": time.monotonic_ns() // 1000}
+    return [Step(RESTORE, fence, now, step.phase, step.site)]
 
 
 def do(step: Step, kit: Kit) -> None:
@@ -34,5 +40,21 @@ def do(step: Step, kit: Kit) -> None:
         nginx.take_back(kit)
         return
     systemd.reload(kit)
-    # At boot they are started anyway, and some may not be yet.
-    units.rolling(kit, "try-restart" if kit.booting else "restart", step.item.restarts)
+    if kit.booting:  # they are started anyway, and some may not be yet
+        units.rolling(kit, "try-restart", [*step.item.restarts, *step.item.reloads])
+        return
+    units.rolling(kit, "restart", begun(step.item.restarts, step.before or {}))
+    units.run_up(kit, "reload-or-restart", step.item.reloads)
+
+
+def begun(names: Sequence[str], since: Dict[str, Any]) -> List[str]:
+    """Those of *names* that have started *since*, with files that were put back by now."""
+    if since.get("boot") != boot():
+        return list(names)
+    started = systemd.show(names, [STARTED])
+    return [name for name in names if int(started[name][STARTED]) >= since["microseconds"]]
+
+
+def boot() -> str:
+    """What tells one run of the kernel from another, since clocks begin anew with it."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()

@@ -26,6 +26,8 @@ MODULES = {
     "gate": "nginx",
     "fence": "fences",
     "check": "checks",
+    "hook": "hooks",
+    "trial": "trials",
     "user": "users",
     "package": "packages",
     "archive": "archives",
@@ -38,7 +40,7 @@ MODULES = {
     "certificate": "certificates",
 }
 # Done, but never there to be looked at: there are no facts of theirs.
-UNSEEN = {"tree", "database", "check", "daemon", "gate", "fence"}
+UNSEEN = {"tree", "database", "check", "hook", "trial", "daemon", "gate", "fence"}
 # Trees are looked at in one way, however they are made.
 LOOKS = {**MODULES, "archive": "trees", "release": "trees", "venv": "trees"}
 SEEN = MODULES.keys() - UNSEEN

@@ -39,6 +39,7 @@ class Kit:
         self.tell = tell
         self.stops = stops or Stops()
         self.booting = booting  # systemd is still starting: do not wait for its jobs
+        self.batch = 25  # per cent of a site's workers that may restart at a time
         self.must_be_well: Set[str] = set()  # hosts that have to answer behind the gate
         self._blobs: Dict[str, Union[bytes, Path]] = dict(blobs or {})
 

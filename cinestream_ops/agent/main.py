@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any, BinaryIO, Callable, Dict, Mapping, Set
 
 import cinestream_ops
-from cinestream_ops.agent import kinds, lock, record, unfinished
+from cinestream_ops.agent import kinds, lock, record, specs, unfinished
 from cinestream_ops.agent.kit import Kit
 from cinestream_ops.agent.refused import Refused
 from cinestream_ops.agent.stops import Stops
 from cinestream_ops.agent.wire import Wire
-from cinestream_ops.state import frames, items, paths, steps
+from cinestream_ops.state import frames, items, steps
 from cinestream_ops.state.steps import PUT, Step
 
 PATIENCE = 120  # seconds that a finished change waits for its commit
@@ -95,7 +95,7 @@ class Agent:
         self.tell(
             "facts",
             machine=machine.machine(),
-            specs=specs(Path(paths.SPECS)),
+            specs=specs.texts(),
             items=kinds.look(found.values()),
             owned=owned,
             listeners=machine.listeners(),
@@ -166,6 +166,11 @@ class Agent:
 
         self.tell("ended", code=run.stream(order, self.wire))
 
+    def backup(self, order: Order) -> None:
+        from cinestream_ops.agent import backup
+
+        self.tell("backup", **backup.answer(order, self.wire, self.home))
+
     def history(self, _: Order) -> None:
         self.tell("history", entries=record.history(self.home))
 
@@ -196,6 +201,7 @@ ORDERS: Dict[str, Callable[[Agent, Order], None]] = {
     "status": Agent.status,
     "logs": Agent.logs,
     "run": Agent.run,
+    "backup": Agent.backup,
     "history": Agent.history,
     "journal": Agent.journal,
     "examine": Agent.examine,
@@ -208,8 +214,3 @@ def step(words: Mapping[str, Any], kit: Kit) -> Step:
     values = words["item"].values() if words["verb"] == PUT else ()
     names = [value["blob"] for value in values if isinstance(value, dict)]
     return steps.step(words, {name: kit.blob(name) for name in names})
-
-
-def specs(folder: Path) -> Dict[str, str]:
-    found = [*folder.glob("server.toml"), *sorted(folder.glob("sites/*.toml"))]
-    return {str(path.relative_to(folder)): path.read_text() for path in found}

@@ -14,7 +14,7 @@ from base64 import b64encode
 from pathlib import Path
 from typing import Any, Dict, List
 
-from cinestream_ops.agent import kit
+from cinestream_ops.agent import kit, transient
 from cinestream_ops.agent.refused import Refused
 from cinestream_ops.agent.wire import Wire
 
@@ -35,8 +35,7 @@ def stream(order: Dict[str, Any], wire: Wire) -> int:
     finally:
         kit.end(child)
         # Also when a signal came: it would go on without us.
-        quiet("stop", name)
-        quiet("reset-failed", name)
+        transient.end(name)
 
 
 def argv(order: Dict[str, Any], name: str) -> List[str]:
@@ -50,15 +49,8 @@ def argv(order: Dict[str, Any], name: str) -> List[str]:
         f"Environment=PYTHONPATH={source}",
         f"RuntimeMaxSec={order['timeout'] + SPARE:g}",
     ]
-    return [
-        *("systemd-run", "--quiet", "--pipe", "--wait", "--service-type=exec", f"--unit={name}"),
-        # The usual one would be the whole command, in the journal.
-        f"--description=A program of the site {order['site']}",
-        *(f"--property={each}" for each in properties),
-        *("--", f"{venv}/bin/python", "-B", program),
-        # systemd replaces variables in arguments.
-        *(each.replace("$", "$$") for each in order["arguments"]),
-    ]
+    run = transient.argv(name, ["--pipe", "--wait", "--service-type=exec"], properties)
+    return [*run, f"{venv}/bin/python", "-B", program, *transient.escaped(order["arguments"])]
 
 
 def tell(child: "subprocess.Popen[bytes]", order: Dict[str, Any], wire: Wire) -> None:
@@ -87,22 +79,8 @@ def tell(child: "subprocess.Popen[bytes]", order: Dict[str, Any], wire: Wire) ->
 def code(child: "subprocess.Popen[bytes]", name: str) -> int:
     """As a shell would tell it: 128 more than the signal that ended it."""
     ended = child.wait(STOPPED)
-    shown = quiet("show", "--property=ExecMainCode,ExecMainStatus", name).splitlines()
+    shown = transient.quiet("show", "--property=ExecMainCode,ExecMainStatus", name).splitlines()
     facts = dict(line.split("=", 1) for line in shown)
     if facts.get("ExecMainCode") in KILLED:
         return 128 + int(facts["ExecMainStatus"])
     return ended
-
-
-def quiet(*words: str) -> str:
-    """What systemctl says to *words*; no signal cuts it short."""
-    done = subprocess.run(
-        ["systemctl", *words],
-        env={"PATH": kit.PATH, "LC_ALL": "C.UTF-8"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        timeout=STOPPED,
-        check=False,
-    )
-    return done.stdout.decode(errors="replace")

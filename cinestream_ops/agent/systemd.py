@@ -146,11 +146,11 @@ def last_words(kit: Kit, unit: str) -> str:
         return ""
 
 
-def batches(units: Sequence[str]) -> Iterator[List[str]]:
-    """At most a quarter of the instances of one template at a time; others one by one."""
+def batches(units: Sequence[str], share: int) -> Iterator[List[str]]:
+    """At most *share* per cent of the instances of a template at a time; others one by one."""
     by_template: Dict[str, List[str]] = {}
     for unit in units:
         by_template.setdefault(unit.partition("@")[0], []).append(unit)
     for same in by_template.values():
-        size = max(1, len(same) // 4)
+        size = max(1, len(same) * share // 100)
         yield from (same[start : start + size] for start in range(0, len(same), size))

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Sequence
 
-from cinestream_ops.agent import disk, env, kinds, lock, record, recover, wayback
+from cinestream_ops.agent import disk, env, kinds, lock, record, recover, specs, wayback
 from cinestream_ops.agent.journal import Journal
 from cinestream_ops.agent.kit import Kit
 from cinestream_ops.agent.refused import Drifted, Refused
@@ -24,6 +24,7 @@ from cinestream_ops.state.items import Certificate, Fact, File, Item
 from cinestream_ops.state.steps import CHANGE, CLEANUP, FOLLOW_UP, PREPARE, PUT, REMOVE, Step
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
+DECIDE = "somebody changed the server meanwhile; look at the new plan and decide again"
 
 
 class Transaction:
@@ -32,6 +33,7 @@ class Transaction:
     def __init__(self, steps: Sequence[Step], order: Mapping[str, Any], kit: Kit) -> None:
         self.steps, self.order, self.kit = steps, order, kit
         self.home = kit.home
+        kit.batch = order.get("batch", kit.batch)
         self.journal = Journal(kit.home)
         self.holder: Dict[str, Any] = {
             "who": order["who"],
@@ -65,6 +67,7 @@ class Transaction:
 
     def make(self, hear_commit: Callable[[], None]) -> None:
         recover.refuse_unfinished(self.home)
+        self.refuse_other_specs()
         self.refuse_drift(self.steps)
         changes = self.of(CHANGE)
         self.note_who_is_well(changes)
@@ -76,6 +79,12 @@ class Transaction:
 
     def of(self, *phases: str) -> List[Step]:
         return [step for step in self.steps if step.phase in phases]
+
+    def refuse_other_specs(self) -> None:
+        """Ports and names are shared by all sites: none may have come since the plan was made."""
+        seen = self.order.get("specs")
+        if seen is not None and seen != specs.digests():
+            raise Drifted("the specs have changed since the plan was made", DECIDE)
 
     def refuse_drift(self, steps: Sequence[Step]) -> None:
         facts = kinds.look({step.key: step.item for step in steps}.values())
@@ -89,7 +98,7 @@ class Transaction:
             verb = "has" if len(drifted) == 1 else "have"
             raise Drifted(
                 f"{keys} {verb} changed since the plan was made",
-                "somebody changed the server meanwhile; look at the new plan and decide again",
+                DECIDE,
             )
 
     def note_who_is_well(self, changes: Sequence[Step]) -> None:

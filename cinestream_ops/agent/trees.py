@@ -43,6 +43,8 @@ def remove(path: Path) -> None:
     if path.is_symlink():
         path.unlink()
     elif path.exists():
+        # Cut short, it must not be taken for a whole one.
+        (path / MARKER).unlink(missing_ok=True)
         shutil.rmtree(path)
 
 

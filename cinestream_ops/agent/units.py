@@ -97,7 +97,7 @@ def reload(steps: Sequence[Step], kit: Kit) -> None:
 def rolling(kit: Kit, verb: str, units: Sequence[str]) -> None:
     """Most of the workers of a site serve at any moment; told of after each batch."""
     done = 0
-    for batch in systemd.batches(units):
+    for batch in systemd.batches(units, kit.batch):
         systemd.reset(kit, batch)
         run_up(kit, verb, batch)
         done += len(batch)

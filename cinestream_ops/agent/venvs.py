@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Dict, Sequence
+from typing import Dict, List, Sequence
 
-from cinestream_ops.agent import trees
+from cinestream_ops.agent import systemd, trees
 from cinestream_ops.agent.kit import Kit
 from cinestream_ops.agent.refused import Refused
 from cinestream_ops.state import paths
@@ -21,6 +21,8 @@ from cinestream_ops.state.steps import REMOVE, Step
 CACHE = "/var/cache/cinestream/uv"
 PATIENCE = 900  # seconds
 NICE = ["nice", "-n", "10"]
+# What sites serve with is theirs: builds take what is left, and fail before the server does.
+BOUNDS = ["CPUWeight=20", "IOWeight=20", "MemoryMax=75%", "TasksMax=512"]
 UV = {
     "UV_CACHE_DIR": CACHE,
     "UV_PYTHON_DOWNLOADS": "never",
@@ -46,9 +48,17 @@ def do(step: Step, kit: Kit) -> None:
         trees.set_mark(path, item.mark)
 
 
+def bounded() -> List[str]:
+    """What stands before a command that builds, so that it takes no visitor's time or memory."""
+    if not systemd.RUNS.is_dir():
+        return NICE
+    scope = ["systemd-run", "--scope", "--quiet", "--collect", "--description=Building"]
+    return [*scope, *(f"--property={each}" for each in BOUNDS), *NICE]
+
+
 def by_pip(item: Venv, requirements: bytes, kit: Kit) -> None:
     kit.progress(item.key, "making the tools' virtual environment", 0, 0)
-    kit.run([*NICE, item.python, "-m", "venv", item.path], PATIENCE)
+    kit.run([*bounded(), item.python, "-m", "venv", item.path], PATIENCE)
     listed = kept(item, requirements)
     python = f"{item.path}/bin/python"
     install(["-m", "pip", "install", "-q", "--require-hashes", "-r", listed], python, PIP, kit)
@@ -59,7 +69,7 @@ def by_uv(item: Venv, requirements: bytes, kit: Kit) -> None:
     Path(CACHE).mkdir(parents=True, exist_ok=True)
     kit.progress(item.key, "making the virtual environment", 0, 0)
     venv = ["venv", "-q", "--no-project", "--python", item.python, item.path]
-    kit.run([*NICE, uv, *venv], PATIENCE, cwd="/", env=UV)
+    kit.run([*bounded(), uv, *venv], PATIENCE, cwd="/", env=UV)
     listed = kept(item, requirements)
     hashes = ["--require-hashes"] if b"--hash=" in requirements else []
     into = ["--python", f"{item.path}/bin/python", "--compile-bytecode", "-r", listed]
@@ -75,7 +85,7 @@ def kept(item: Venv, requirements: bytes) -> str:
 
 def install(words: Sequence[str], program: str, env: Dict[str, str], kit: Kit) -> None:
     try:
-        kit.run([*NICE, program, *words], PATIENCE, cwd="/", env=env)
+        kit.run([*bounded(), program, *words], PATIENCE, cwd="/", env=env)
     except Refused as error:
         raise Refused(
             f"the requirements could not be installed: {sentence(error.why)}",

@@ -30,10 +30,13 @@ ORDERS: Mapping[str, tuple[str, ...]] = {
     "status": ("served", "status"),
     "logs": ("logs",),
     "run": ("run",),
+    "backup": ("backup", "mongo_program", "tools"),
     "journal": ("journal",),
     "examine": ("examine",),
     "check-domain": ("domains",),
 }
+# nginx is made to show a certificate by a change of its own, which has steps of these kinds.
+SWITCHING = {"fence", "file", "gate"}
 IMPORT = re.compile(
     r"^(?P<later>\ *)from\ cinestream_ops\.agent(?:\.(?P<one>\w+))?\ import\ "
     r"(?P<many>\([^)]*\)|[^\n]*)",
@@ -69,8 +72,9 @@ def foreseen(orders: Orders) -> Modules:
 
 
 def kinds_in(order: Mapping[str, Any]) -> set[str]:
-    """The kinds of the items that *order* brings along."""
-    return {step["item"]["kind"] for step in order.get("steps", ())}
+    """The kinds of the items that *order* brings along, or comes to while it is done."""
+    found = {step["item"]["kind"] for step in order.get("steps", ())}
+    return found | SWITCHING if "certificate" in found else found
 
 
 def closure(roots: Collection[str], at_work: Collection[str]) -> Modules:

@@ -22,7 +22,7 @@ CHUNK = 256 * 1024
 NONE: Orders = {}
 REFUSALS: dict[str, type[Refused]] = {"refused": Refused, "drifted": Drifted, "locked": Locked}
 # After these the agent still has something to say to the same order.
-UNFINISHED = {"waiting", "step", "progress", "ready", "outcome", "line", "output"}
+UNFINISHED = {"waiting", "step", "progress", "ready", "outcome", "line", "output", "said"}
 
 Event = dict[str, Any]
 Blob = bytes | Path

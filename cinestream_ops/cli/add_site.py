@@ -6,7 +6,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from cinestream_ops.cli import capacity, change, code, env_file, files, session, words
+from cinestream_ops.cli import (
+    capacity,
+    change,
+    code,
+    deploying,
+    env_file,
+    files,
+    session,
+    words,
+)
 from cinestream_ops.cli.code import Code
 from cinestream_ops.cli.options import (
     NONE,
@@ -42,8 +51,16 @@ def add_site(
     """
     words.checked(names.SiteName, name)
     brought = code.asked(options)
+    hooks = {"hooks": options.hooks} if any(options.hooks.values()) else {}
     secrets = env_file.values(files.text(env_from), str(env_from)) if env_from else {}
-    keys = {**brought.keys, **options.plain, "domains": list(domains), "secrets": list(secrets)}
+    keys = {
+        **brought.keys,
+        **options.plain,
+        **hooks,
+        "domains": list(domains),
+        "secrets": list(secrets),
+        "deployed": deploying.now(),
+    }
     with session.opened(asked) as host:
         host.need_server()
         site = wanted(host, name, {**keys, "port": port, "database": not no_database})

@@ -25,8 +25,13 @@ def make(
     carried: Carried | None = None,
     purge: Collection[str] = (),
     restart: Collection[str] = (),
+    batch: int = 25,
 ) -> Plan:
-    """Show the way from what is there to *wanted*; go it, unless the owner says otherwise."""
+    """
+    Show the way from what is there to *wanted*; go it, unless the owner says otherwise.
+
+    Workers restart *batch* per cent at a time.
+    """
     carried = carried or Carried()
     plan = engine.plan(
         session.conversation,
@@ -41,7 +46,7 @@ def make(
     plans.tell(plan, diffs, asked)
     came = None
     if is_wanted(plan, asked):
-        outcome = apply(session, plan, carried, doing, asked.wait)
+        outcome = apply(session, plan, carried, doing, asked.wait, batch)
         came = aftermath.of(session.conversation, outcome)
         show.say(f"Done: {doing}")
         aftermath.tell(came)
@@ -61,7 +66,9 @@ def is_wanted(plan: Plan, asked: Changing) -> bool:
     return agreed
 
 
-def apply(session: Session, plan: Plan, carried: Carried, doing: str, wait: float) -> Outcome:
+def apply(
+    session: Session, plan: Plan, carried: Carried, doing: str, wait: float, batch: int
+) -> Outcome:
     with progress.telling() as told:
         return engine.apply(
             session.conversation,
@@ -69,5 +76,6 @@ def apply(session: Session, plan: Plan, carried: Carried, doing: str, wait: floa
             carried=carried,
             doing=doing,
             wait=wait,
+            batch=batch,
             report=progress.of_plan(plan, told),
         )

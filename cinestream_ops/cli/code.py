@@ -12,9 +12,10 @@ from typing import Any
 
 from cinestream_ops import engine
 from cinestream_ops.cli import words
-from cinestream_ops.cli.options import SiteOptions
+from cinestream_ops.cli.options import CodeOptions
 from cinestream_ops.errors import OpsError
 from cinestream_ops.spec.names import WsgiName
+from cinestream_ops.spec.past import Ref
 from cinestream_ops.spec.site import BUNDLED
 
 
@@ -26,7 +27,7 @@ class Code:
     uploads: Mapping[str, bytes | Path] = field(default_factory=dict)
 
 
-def read(source: str, wsgi: str, requirements: Path | None) -> Code:
+def read(source: str, wsgi: str, requirements: Path | None, ref: str = "") -> Code:
     """
     The code at *source*, before any server is asked.
 
@@ -37,14 +38,17 @@ def read(source: str, wsgi: str, requirements: Path | None) -> Code:
             "the bundled site brings its own application and requirements",
             "`--source DIR|URL` names code of your own",
         )
+    if source == BUNDLED and ref:
+        raise OpsError("the bundled site has no branches", "`--ref` goes with a git repository")
     if source != BUNDLED and not wsgi:
         raise OpsError("a source of your own needs `--wsgi`", WsgiName.hint)
     words.checked(WsgiName, wsgi)
+    words.checked(Ref, ref)
     with TemporaryDirectory(prefix="cinestream-") as workdir:
         found = engine.read_source(
-            source, wsgi=wsgi, requirements=requirements, workdir=Path(workdir)
+            source, wsgi=wsgi, requirements=requirements, workdir=Path(workdir), ref=ref
         )
-    named = {"source": absolute(source), "wsgi": wsgi}
+    named = {"source": absolute(source), "wsgi": wsgi, "ref": ref}
     digests = {"release": found.release, "requirements": found.requirements}
     return Code({**found.defaults, **named, **digests}, found.uploads)
 
@@ -55,9 +59,15 @@ def absolute(source: str) -> str:
     return str(path.resolve()) if source != BUNDLED and path.is_dir() else source
 
 
-def asked(options: SiteOptions, source: str = BUNDLED, wsgi: str = "") -> Code:
-    """The code that *options* name; *source* and *wsgi* stand where they are silent."""
+def asked(options: CodeOptions, source: str = BUNDLED, wsgi: str = "", ref: str = "") -> Code:
+    """The code that *options* name; *source*, *wsgi* and *ref* stand where they are silent."""
     chosen = options.source or source
-    # The application of one source says nothing about another.
+    # The application of one source says nothing about another, nor does its branch.
     kept = wsgi if chosen == source or chosen != BUNDLED else ""
-    return read(chosen, kept if options.wsgi is None else options.wsgi, options.requirements)
+    branch = ref if chosen == source else ""
+    return read(
+        chosen,
+        kept if options.wsgi is None else options.wsgi,
+        options.requirements,
+        branch if options.ref is None else options.ref,
+    )

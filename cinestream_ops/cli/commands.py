@@ -16,11 +16,12 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from cinestream_ops import __version__
+from cinestream_ops.cli import again
 from cinestream_ops.cli.groups import flat
 
 Function: TypeAlias = Callable[..., None]
 
-TYPES = re.compile(r" <(?:str|list\[str\])>")
+TYPES = re.compile(r" <(?:str|list\[str\]|on\|off)>")
 
 ABOUT = """
 Turns bare Debian and Ubuntu servers into hosts for many Python sites.
@@ -40,12 +41,20 @@ COMMANDS = {
     "status": "Tell how sites and their workers are",
     "logs": "Show the logs of a site",
     "run": "Run a program of a site on its server",
+    "deploy": "Make a site's code as it is now its release",
+    "rollback": "Make an earlier release of a site live again",
+    "releases": "List the releases of a site",
     "restart": "Restart the workers of a site, a few at a time",
+    "stop": "Stop the workers of a site, and tell visitors so",
+    "start": "Start the workers of a site that was stopped",
+    "maintenance": "Show visitors a page in place of a site",
     "domain": "Add, remove, list and check the domains of sites",
     "env": "Set, unset and list what is in a site's environment",
+    "backup": "Save sites on this machine, check and restore them",
     "plan": "Show what would change, and change nothing",
     "apply": "Make a server as its specs, or a file, say",
     "history": "Tell who changed what, and when",
+    "recover": "Undo what a change left half done, and tell what it was",
     "doctor": "Look for trouble on a server, and say what to do",
     "server": "Add, list, remove and choose servers",
     "lab": "Throwaway servers on this machine, for trials",
@@ -117,5 +126,5 @@ def group(word: str, functions: Mapping[str, Function]) -> TyperGroup:
 
 def command(word: str, function: Function) -> Any:
     app = typer.Typer(rich_markup_mode=None, add_completion=False)
-    app.command(word, cls=Command)(flat(function))
+    app.command(word, cls=Command)(flat(again.patient(function)))
     return typer.main.get_command(app)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # These speak to no server, or to one that is not known yet.
 ALONE = {"server", "lab"}
+AT_HOME = {("backup", "list"), ("backup", "prune")}
 # The orders that a command will come to, and the kinds of items in them.
 PLAIN = ("file", "symlink", "directory", "unit", "check", "gate")
 CODE = (*PLAIN, "user", "env", "release", "venv", "mongo-user", "mongo-indexes")
@@ -29,6 +30,11 @@ AHEAD: Mapping[str, Orders] = {
     "setup": {"examine": (), "apply": (*CODE, "package", "archive", "mongo-admin")},
     "add-site": {"apply": (*CODE, "certificate")},
     "edit-site": {"apply": PLAIN},
+    "deploy": {"apply": (*PLAIN, "release", "venv", "trial")},
+    "rollback": {"apply": (*PLAIN, "trial")},
+    "stop": {"apply": PLAIN},
+    "start": {"apply": PLAIN},
+    "maintenance": {"apply": PLAIN},
     "domain": {"apply": (*PLAIN, "certificate")},
 }
 begun: dict[Target, Opening] = {}
@@ -38,6 +44,8 @@ def begin(words: Sequence[str]) -> None:
     """Begin to converse with the server that *words* will talk to, if they will."""
     words = ours(words)
     if not words or words[0].startswith("-") or words[0] in ALONE or {"-h", "--help"} & {*words}:
+        return
+    if tuple(words[:2]) in AT_HOME:
         return
     from cinestream_ops.channel import inventory
     from cinestream_ops.channel.early import Opening

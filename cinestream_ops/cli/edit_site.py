@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from cinestream_ops.cli import capacity, change, code, session
+from cinestream_ops.cli import capacity, change, code, deploying, session
 from cinestream_ops.cli.code import Code
 from cinestream_ops.cli.options import Changing, SiteName, SiteOptions
 from cinestream_ops.engine import Carried
@@ -18,11 +18,12 @@ from cinestream_ops.spec.site import Site
 
 def edit_site(name: SiteName, options: SiteOptions, asked: Changing) -> None:
     """Change what is named about a site, and nothing else."""
-    if not (options.plain or options.brings_code):
+    if not (options.plain or options.hooks or options.brings_code):
         raise typer.BadParameter("name what to change, such as `--workers`")
     with session.opened(asked) as host:
         there = host.site(name)
-        brought = code.asked(options, there.source, there.wsgi) if options.brings_code else Code()
+        known = (there.source, there.wsgi, there.ref)
+        brought = code.asked(options, *known) if options.brings_code else Code()
         site = toml.edited(there, changes(there, options, brought))
         house = host.house.with_site(site)
         capacity.warn(house, host.found.facts.machine)
@@ -37,8 +38,7 @@ def edit_site(name: SiteName, options: SiteOptions, asked: Changing) -> None:
 
 
 def changes(there: Site, options: SiteOptions, brought: Code) -> dict[str, Any]:
-    # How much memory a worker may take is the owner's word, once the site is there.
-    keys = {key: value for key, value in brought.keys.items() if key != "memory"}
+    keys = deploying.changes(there, options, brought)
     if options.workers and there.reserve < options.workers <= 1000:
         keys["reserve"] = ports.reserve(options.workers)
-    return {**keys, **options.plain}
+    return keys

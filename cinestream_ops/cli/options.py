@@ -43,6 +43,12 @@ def seconds(text: str) -> float:
     return given
 
 
+def per_cent(text: str | int) -> int:
+    if not 1 <= (share := whole(str(text).removesuffix("%"))) <= 100:
+        raise BadParameter(f"`{text}` is not between 1% and 100%")
+    return share
+
+
 def lines_back(text: str) -> int:
     if (count := whole(text)) < 0:
         raise BadParameter(f"`{text}` is less than 0")
@@ -59,6 +65,11 @@ class Mode(StrEnum):
     ARCHIVE = "archive"
     EXTERNAL = "external"
     NONE = "none"
+
+
+class Switch(StrEnum):
+    ON = "on"
+    OFF = "off"
 
 
 class Suite(StrEnum):
@@ -165,28 +176,103 @@ Purge: TypeAlias = Annotated[
 ]
 
 
+Tasks: TypeAlias = Annotated[
+    int | None,
+    Option("--tasks", parser=whole, metavar="N", help="Processes and threads a worker may have."),
+]
+
+# Of what is deployed
+Ref: TypeAlias = Annotated[
+    str | None,
+    Option("--ref", metavar="REF", help="The branch, tag or commit of a git source."),
+]
+Keep: TypeAlias = Annotated[
+    int | None,
+    Option("--keep", parser=whole, metavar="N", help="How many earlier releases stay."),
+]
+Pre: TypeAlias = Annotated[
+    str | None,
+    Option("--pre", metavar="PROGRAM", help="What runs before a release goes live; '' is nothing."),
+]
+Post: TypeAlias = Annotated[
+    str | None,
+    Option("--post", metavar="PROGRAM", help="What runs once a release is live; '' is nothing."),
+]
+Batch: TypeAlias = Annotated[
+    int,
+    Option(
+        "--batch", parser=per_cent, metavar="PERCENT", help="How many workers restart at a time."
+    ),
+]
+ReleaseId: TypeAlias = Annotated[
+    str,
+    Option("--to", metavar="ID", show_default=False, help="The release; else the one before this."),
+]
+
+
 @dataclass(frozen=True)
-class SiteOptions:
+class CodeOptions:
+    """What a deploy is made of; None where the owner named nothing."""
+
+    source: Source = None
+    ref: Ref = None
+    wsgi: Wsgi = None
+    requirements: Requirements = None
+    pre: Pre = None
+    post: Post = None
+    keep: Keep = None
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """The named ones that are keys of a spec as they stand."""
+        return named(keep=self.keep)
+
+    @property
+    def hooks(self) -> dict[str, str]:
+        return named(pre=self.pre, post=self.post)
+
+    @property
+    def brings_code(self) -> bool:
+        parts = (self.source, self.ref, self.wsgi, self.requirements)
+        return any(each is not None for each in parts)
+
+
+@dataclass(frozen=True)
+class SiteOptions(CodeOptions):
     """What `add-site` and `edit-site` ask of a site; None where the owner named nothing."""
 
     workers: Workers = None
     balance: BalanceBy = None
     memory: Memory = None
-    source: Source = None
-    wsgi: Wsgi = None
-    requirements: Requirements = None
+    tasks: Tasks = None
 
     @property
     def plain(self) -> dict[str, Any]:
-        """The named ones that are keys of a spec as they stand."""
         balance = self.balance and self.balance.value
-        told = {"workers": self.workers, "balance": balance, "memory": self.memory}
-        return {name: value for name, value in told.items() if value is not None}
+        own = named(workers=self.workers, balance=balance, memory=self.memory, tasks=self.tasks)
+        return {**own, **super().plain}
 
-    @property
-    def brings_code(self) -> bool:
-        return any(each is not None for each in (self.source, self.wsgi, self.requirements))
 
+def named(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+# Of maintenance
+Switched: TypeAlias = Annotated[
+    Switch, Argument(metavar="on|off", help="Whether visitors see the page, or the site.")
+]
+Message: TypeAlias = Annotated[
+    str | None, Option("--message", metavar="TEXT", help="What visitors read, in plain text.")
+]
+RetryAfter: TypeAlias = Annotated[
+    int | None,
+    Option(
+        "--retry-after",
+        parser=whole,
+        metavar="SECONDS",
+        help="When browsers and search engines may ask again.",
+    ),
+]
 
 # Of a domain
 Www: TypeAlias = Annotated[bool, Option("--www", help="Serve `www.DOMAIN` too.")]
@@ -282,6 +368,26 @@ class SetupOptions:
     mongo_uri_file: MongoUri = None
     no_unattended_upgrades: NoUpgrades = False
 
+
+# Of a backup
+KeptIn: TypeAlias = Annotated[
+    Path, Option("--to", metavar="DIR", help="The directory on this machine that keeps backups.")
+]
+PassphraseFile: TypeAlias = Annotated[
+    Path | None,
+    Option(
+        "--passphrase-file",
+        metavar="FILE",
+        help="Read the passphrase from a file, or from stdin for `-`.",
+    ),
+]
+BackupFolder: TypeAlias = Annotated[Path, Argument(metavar="FOLDER", help="One backup.")]
+NewName: TypeAlias = Annotated[
+    str, Option("--as", metavar="NAME", show_default=False, help="Call the site so from now on.")
+]
+KeepBackups: TypeAlias = Annotated[
+    int, Option("--keep", min=1, metavar="N", help="How many backups stay, the latest.")
+]
 
 # Of the owner's servers and labs
 NewServer: TypeAlias = Annotated[str, Argument(metavar="NAME", help="What to call the server.")]

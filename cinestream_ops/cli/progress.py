@@ -107,6 +107,8 @@ def of_plan(plan: Plan, told: Told) -> Callable[[dict[str, Any]], None]:
             told(sentences.get((event["verb"], event["key"]), "tell systemd and nginx"), *now)
         elif kind == "progress":
             told(detail(event), *now)
+        elif kind == "said":
+            show.say(event["text"].rstrip("\n"))
         elif kind == "waiting":
             waiting(event)
 

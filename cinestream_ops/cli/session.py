@@ -5,10 +5,11 @@ A command's conversation with the server that its options name.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Any
 
 from cinestream_ops import engine
 from cinestream_ops.channel import inventory
@@ -50,9 +51,18 @@ def opened(asked: Reading) -> Iterator[Session]:
     with early.conversation(target) as conversation:
         engine.prepare()
         found = engine.look(conversation, wait=patience(asked), report=progress.waiting)
-        if found.facts.recovered:
-            show.warning("a change that was cut off earlier has been undone just now")
+        warn_of_recovered(found.facts.recovered)
         yield Session(target, conversation, found)
+
+
+def warn_of_recovered(told: Mapping[str, Any] | None) -> None:
+    if told and told["failed"]:
+        show.warning(
+            "a change that was cut off earlier could not be undone in whole",
+            "`cinestream recover` tells what stands in the way",
+        )
+    elif told:
+        show.warning("a change that was cut off earlier has been undone just now")
 
 
 def patience(asked: Reading) -> float | None:

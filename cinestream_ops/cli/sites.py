@@ -27,6 +27,8 @@ def sites(asked: Reading) -> None:
                 "ports": f"{site.ports[0]}-{site.ports[-1]}",
                 "domains": list(site.names),
                 "source": site.source,
+                "stopped": site.stopped,
+                "maintenance": site.maintenance is not None,
             }
             for site in host.house.sites.values()
         ]

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cinestream_ops.cli import blocks, code, files
+from cinestream_ops.cli import blocks, code, deploying, files
 from cinestream_ops.cli.session import Session
 from cinestream_ops.engine import Carried
 from cinestream_ops.spec import house as houses
-from cinestream_ops.spec import toml
+from cinestream_ops.spec import succession, toml
 from cinestream_ops.spec.house import House
-from cinestream_ops.spec.site import BUNDLED
+from cinestream_ops.spec.site import BUNDLED, Site
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def over(host: Session, told: Mapping[str, Any]) -> Wanted:
     if isinstance(told.get("sites"), dict):
         placed = blocks.placed(told["sites"], host.house, host.found.facts.listeners)
         filled["sites"] = {
-            name: completed(table, placed.get(name, {}), uploads)
+            name: completed(table, host.house.sites.get(name), placed.get(name, {}), uploads)
             for name, table in told["sites"].items()
         }
     found = toml.parse_file(toml.dump(filled))
@@ -61,15 +61,30 @@ def over(host: Session, told: Mapping[str, Any]) -> Wanted:
     return Wanted(both, Carried(uploads=uploads), named)
 
 
-def completed(table: Any, block: Mapping[str, int], uploads: dict[str, bytes | Path]) -> Any:
-    """*table* with the *block* of ports it has or may have, and the digests of its source."""
+def completed(
+    table: Any, there: Site | None, block: Mapping[str, int], uploads: dict[str, bytes | Path]
+) -> Any:
+    """
+    *table* with the *block* of ports it has or may have, the digests of its source, and the
+    releases that the site which is *there* may go back to.
+    """
     if not isinstance(table, dict):
         return table
     brought = code.Code() if "release" in table else source(table)
     uploads.update(brought.uploads)
     # A relative path would be another folder's the next time.
     full = {"source": brought.keys["source"]} if brought.keys else {}
-    return {**brought.keys, **block, **table, **full}
+    keys = {**brought.keys, **block, **table, **full}
+    return {**history(there, keys), **keys}
+
+
+def history(there: Site | None, keys: Mapping[str, Any]) -> dict[str, Any]:
+    """What a spec remembers of releases, and no owner writes into a file."""
+    if there is None:
+        return {"deployed": deploying.now()} if keys.get("release") else {}
+    before, after = toml.told(there), succession.succeeded(there, keys, deploying.now())
+    names = ("deployed", "past")
+    return {name: {**before, **after}[name] for name in names if name in {**before, **after}}
 
 
 def source(table: Mapping[str, Any]) -> code.Code:
@@ -78,7 +93,7 @@ def source(table: Mapping[str, Any]) -> code.Code:
     sound = isinstance(named, str) and isinstance(wsgi, str)
     if not sound or (named == BUNDLED) == bool(wsgi):
         return code.Code()
-    return code.read(named, wsgi, None)
+    return code.read(named, wsgi, None, str(table.get("ref", "")))
 
 
 def scope(host: Session, names: Collection[str], aim: Wanted) -> Collection[str] | None:

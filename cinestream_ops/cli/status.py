@@ -54,7 +54,10 @@ def tell(host: Session, names: Sequence[str], *, by_worker: bool, as_json: bool)
     if as_json:
         show.data(found)
     elif by_worker:
-        show.rows([worker(each) for site in found for each in site["workers"]], WORKERS)
+        for site in found:
+            if away := absence(site):
+                show.say(f"`{site['name']}` is away from visitors: {away}")
+        show.rows([worker(each, site) for site in found for each in site["workers"]], WORKERS)
     else:
         show.rows([summary(site) for site in found], SITES)
 
@@ -67,13 +70,28 @@ def summary(site: Mapping[str, Any]) -> dict[str, Any]:
         "ready": f"{sum(each['ready'] for each in workers)} of {len(workers)}",
         "memory": mib(sum(each["memory"] for each in workers)),
         "restarts": sum(each["restarts"] for each in workers),
-        "why": next((each["why"] for each in workers if not each["ready"]), ""),
+        "why": trouble(site),
     }
 
 
-def worker(told: Mapping[str, Any]) -> dict[str, Any]:
+def trouble(site: Mapping[str, Any]) -> str:
+    """What visitors meet in place of *site*, and why the first of its workers cannot serve."""
+    ill = () if site["stopped"] else site["workers"]
+    why = next((each["why"] for each in ill if not each["ready"]), "")
+    return "; ".join(each for each in (absence(site), why) if each)
+
+
+def absence(site: Mapping[str, Any]) -> str:
+    """Why its owner keeps visitors from *site*; empty if they do not."""
+    asked = site["maintenance"]
+    said = f"maintenance: {asked.get('message', '')}".removesuffix(": ") if asked else ""
+    return ", ".join(each for each in ("stopped" if site["stopped"] else "", said) if each)
+
+
+def worker(told: Mapping[str, Any], site: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **told,
+        "why": "" if site["stopped"] else told["why"],
         "unit": told["unit"].removesuffix(".service"),
         "memory": mib(told["memory"]),
         "since": show.when(told["since"]) if told["since"] else "",

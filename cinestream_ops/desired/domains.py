@@ -28,6 +28,7 @@ class DomainConf:
     greets: bool
     h2_listen: bool
     h2_directive: bool
+    away: nginx.Away | None
 
 
 def items(site: Site, scene: Scene) -> Iterator[Item]:
@@ -71,6 +72,7 @@ def domain_conf(site: Site, domain: Domain, names: tuple[str, ...], scene: Scene
         greets=nginx.greets(site, scene.nginx),
         h2_listen=scene.nginx.h2_listen,
         h2_directive=scene.nginx.h2_directive,
+        away=nginx.away(site),
     )
 
 

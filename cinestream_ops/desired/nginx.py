@@ -11,12 +11,15 @@ from cinestream_ops.desired import places
 from cinestream_ops.desired.features import Features
 from cinestream_ops.desired.scene import Scene
 from cinestream_ops.desired.texts import file
+from cinestream_ops.spec.maintenance import Maintenance
 from cinestream_ops.spec.site import Site
 from cinestream_ops.state import paths
 from cinestream_ops.state.items import Absent, Directory, Item, Symlink, Unit
 
 # 64 KiB of shared memory hold more than so many workers.
 WORKERS_A_ZONE = 64
+STOPPED = "This site is stopped at the moment."
+MAINTENANCE = "This site is being worked on, and will be back soon."
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,28 @@ class Door:
 
 
 @dataclass(frozen=True)
+class Away:
+    """
+    What stands in place of a site: the path of a *page*, with status 503.
+
+    It is for *everybody*, or for those alone who do not ask from this server; *retry_after* is in
+    seconds.
+    """
+
+    page: str
+    retry_after: int
+    everybody: bool
+
+
+@dataclass(frozen=True)
+class Page:
+    """What that page is made of; the *language* of an owner's message is not known."""
+
+    message: str
+    language: str
+
+
+@dataclass(frozen=True)
 class SiteConf:
     """What the file of a site is made of; *zone* in KiB."""
 
@@ -56,12 +81,13 @@ class SiteConf:
     doors: tuple[Door, ...]
     static: str
     greets: bool
+    away: Away | None
 
 
 def of_server(scene: Scene) -> Iterator[Item]:
     shared = Shared(paths.WEBROOT)
     yield Directory(places.nginx("cinestream"))
-    for name in ("acme.inc", "proxy.inc", "tls.inc"):
+    for name in ("acme.inc", "away.inc", "proxy.inc", "tls.inc"):
         yield file(places.nginx(f"cinestream/{name}"), f"nginx/{name}", shared)
     yield file(places.nginx("conf.d/cinestream.conf"), "nginx/cinestream.conf", scene.nginx)
     yield Absent(paths.NGINX_DEFAULT)
@@ -73,6 +99,8 @@ def of_site(site: Site, scene: Scene) -> Iterator[Item]:
     yield Directory(places.domains(site))
     yield file(available, "nginx/site.conf", site_conf(site, scene.nginx))
     yield Symlink(places.nginx(f"sites-enabled/{site.name}.conf"), available)
+    if instead := away(site):
+        yield file(instead.page, "nginx/away.html", page(site))
 
 
 def site_conf(site: Site, nginx: Features) -> SiteConf:
@@ -86,7 +114,21 @@ def site_conf(site: Site, nginx: Features) -> SiteConf:
         doors=doors(site),
         static=static(site),
         greets=greets(site, nginx),
+        away=away(site),
     )
+
+
+def away(site: Site) -> Away | None:
+    if not site.stopped and not site.maintenance:
+        return None
+    asked = site.maintenance or Maintenance()
+    return Away(places.page(site), asked.retry_after, everybody=site.stopped)
+
+
+def page(site: Site) -> Page:
+    if site.maintenance and site.maintenance.message:
+        return Page(site.maintenance.message, "")
+    return Page(STOPPED if site.stopped else MAINTENANCE, "en")
 
 
 def zones(site: Site) -> dict[str, Zone]:

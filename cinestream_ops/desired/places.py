@@ -44,5 +44,15 @@ def domains(site: Site) -> str:
     return nginx(f"cinestream/{site.name}")
 
 
+def page(site: Site) -> str:
+    """
+    What visitors read while the site is away.
+
+    Not in the folder of its domains: nginx, which looks at it for each visitor, has it from before
+    it is told to until after it is told otherwise.
+    """
+    return nginx(f"cinestream/{site.name}.html")
+
+
 def rules(site: Site) -> str:
     return f"{paths.SPECS}/nft/{site.name}.nft"

@@ -6,12 +6,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cinestream_ops.desired import domains, firewall, mongodb, nginx, places, specs, units
+from cinestream_ops.desired import (
+    domains,
+    firewall,
+    golive,
+    mongodb,
+    nginx,
+    places,
+    specs,
+    units,
+)
 from cinestream_ops.desired.scene import Scene
 from cinestream_ops.spec.site import Site
-from cinestream_ops.state import paths
 from cinestream_ops.state.items import (
-    Check,
     Directory,
     EnvFile,
     Item,
@@ -71,24 +78,22 @@ def code(site: Site) -> Iterator[Item]:
         yield Symlink(f"{home}/venv", places.venv(site).removeprefix(f"{home}/"))
     if site.static:
         yield Symlink(f"{home}/static", f"src/{site.static}")
-    if deployed(site) and not site.bundled:
-        yield importable(site)
+    yield from spares(site)
+    if deployed(site):
+        yield from golive.hooks(site)
+        yield golive.trial(site)
+        if not site.bundled:
+            yield golive.importable(site)
+
+
+def spares(site: Site) -> Iterator[Item]:
+    """What a roll-back needs."""
+    home = places.home(site)
+    for digest in sorted({past.release for past in site.past} - {site.release}):
+        yield Release(f"{home}/releases/{digest[: places.SHORT]}", digest, spare=True)
+    for digest in sorted({past.requirements for past in site.past} - {site.requirements}):
+        yield Venv(f"{home}/venvs/{digest[: places.SHORT]}", digest, spare=True)
 
 
 def deployed(site: Site) -> bool:
     return bool(site.release and site.requirements)
-
-
-def importable(site: Site) -> Check:
-    """Whether the new release runs in the new environment, before anything points to them."""
-    argv = (
-        f"{places.venv(site)}/bin/python", "-B", paths.WORKER, "--check", "--wsgi", site.wsgi,
-        "--source", places.release(site), "--env-file", places.env(site),
-    )  # fmt: skip
-    return Check(
-        what=f"`{site.wsgi}` of `{site.name}` can be imported",
-        argv=argv,
-        user=site.user,
-        cwd=places.home(site),
-        env_file=places.env(site),
-    )

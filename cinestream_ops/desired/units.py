@@ -17,7 +17,7 @@ from cinestream_ops.state.items import Item, Unit
 # MiB for what is no worker: the refresh, and an agent that it runs.
 HEADROOM = 512
 KEY = "ANTHROPIC_API_KEY"
-TASKS_A_WORKER, TASKS_BESIDE = 64, 256
+TASKS_BESIDE = 256
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def items(site: Site, scene: Scene) -> Iterator[Item]:
     if site.refresh:
         for end in REFRESH:
             yield file(places.unit(f"{site.name}{end}"), f"systemd/site{end}", context)
-    if site.release and site.requirements:
+    if site.release and site.requirements and not site.stopped:
         yield from running(site)
 
 
@@ -87,7 +87,7 @@ def units(site: Site, scene: Scene) -> Units:
         own=not site.bundled,
         loopback=needs_loopback_alone(site, scene),
         memory=site.workers * site.memory * 2 + HEADROOM,
-        tasks=site.workers * TASKS_A_WORKER + TASKS_BESIDE,
+        tasks=site.workers * site.tasks + TASKS_BESIDE,
         program=site.refresh.program if site.refresh else "",
         calendar=site.refresh.calendar if site.refresh else "",
     )

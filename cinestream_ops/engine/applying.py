@@ -10,7 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from cinestream_ops.channel.conversation import REFUSALS, Blob, Conversation, Event, converse
+from cinestream_ops.channel.conversation import (
+    REFUSALS,
+    AgentBug,
+    Blob,
+    Conversation,
+    Event,
+    converse,
+)
 from cinestream_ops.engine.carried import Carried
 from cinestream_ops.engine.planning import NOTHING, uploads
 from cinestream_ops.errors import OpsError, UnknownHostKey
@@ -34,16 +41,19 @@ def apply(
     carried: Carried = NOTHING,
     doing: str,
     wait: float = 0,
+    batch: int = 25,
     report: Callable[[Event], None] = lambda _: None,
 ) -> Outcome:
     """
     Take every step of *plan*, hear that the server is well, and tell it to keep the change.
 
     *doing* is the command in the owner's words; *wait* is how long, in seconds, to wait for
-    another administrator.  Raises `Locked`, `Drifted` or `Refused`; the server is then as it was.
+    another administrator; *batch* is how many per cent of a site's workers may restart at a time.
+    Raises `Locked`, `Drifted` or `Refused`; the server is then as it was.
     """
     follow_ups = []
-    for event in conversation.events(order(plan, doing, wait), payloads(plan, carried)):
+    event: Event = {}
+    for event in conversation.events(order(plan, doing, wait, batch), payloads(plan, carried)):
         report(event)
         if event["event"] == "refused":
             raise refusal(event)
@@ -51,10 +61,12 @@ def apply(
             commit(conversation, event.get("token"))
         if event["event"] == "outcome":
             follow_ups.append(event)
+    if event["event"] != "done":
+        raise AgentBug(f"`{event['event']}` was its last word about a change")
     return Outcome(tuple(follow_ups))
 
 
-def order(plan: Plan, doing: str, wait: float) -> dict[str, Any]:
+def order(plan: Plan, doing: str, wait: float, batch: int) -> dict[str, Any]:
     return {
         "do": "apply",
         "steps": [steps.words(step) for step in plan.steps],
@@ -63,7 +75,9 @@ def order(plan: Plan, doing: str, wait: float) -> dict[str, Any]:
         "who": f"{getpass.getuser()}@{socket.gethostname()}",
         "doing": doing,
         "wait": wait,
+        "batch": batch,
         "fresh": plan.touches_firewall,
+        "specs": plan.specs if plan.touches_specs else None,
     }
 
 

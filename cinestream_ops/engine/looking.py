@@ -30,7 +30,8 @@ def look(
     report: Callable[[dict[str, Any]], None] = lambda _: None,
 ) -> Found:
     """
-    Everything, in one round trip; `BadSpec` when the specs there were broken by hand.
+    Everything, in one round trip; `BadSpec` when the specs there were broken by hand, `OpsError`
+    when a later version of us has changed the server: what it wrote we would misread.
 
     Who means to change something gives *wait*, in seconds: another administrator's change must
     be over by then, else this raises `Locked`.

@@ -21,7 +21,7 @@ from cinestream_ops.spec.house import House
 from cinestream_ops.state import facts as told
 from cinestream_ops.state import items, paths
 from cinestream_ops.state.facts import Facts
-from cinestream_ops.state.items import Archive, Check, EnvFile, Item, Release, Unit, Venv, digest
+from cinestream_ops.state.items import Archive, EnvFile, Item, Release, Unit, Venv, digest
 from cinestream_ops.state.steps import PUT, Step
 
 NOTHING = Carried()
@@ -92,7 +92,7 @@ def widened(
         for site, each in desired.items()
         if only is None or site in only
         for item in each
-        if item.key not in facts.items and not isinstance(item, Check)
+        if item.key not in facts.items and not isinstance(item, items.ACTS)
     ]
     known = {item.key: IDLE for item in unknown if is_idle(item, facts)}
     ask = [items.words(item) for item in unknown if item.key not in known]
@@ -166,7 +166,7 @@ def refuse_uncarried(made: Plan, carried: Carried) -> None:
             if blob not in carried.uploads:
                 raise OpsError(
                     f"`{step.item.name}` is not on the server any longer",
-                    f"bring it again: `cinestream edit-site {step.site or 'NAME'} --source ...`",
+                    f"bring it again: `cinestream deploy {step.site or 'NAME'} --source ...`",
                 )
 
 

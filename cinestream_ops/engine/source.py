@@ -30,17 +30,23 @@ class Source:
 
 
 def read_source(
-    source: str, *, wsgi: str, requirements: Path | None = None, workdir: Path = Path()
+    source: str,
+    *,
+    wsgi: str,
+    requirements: Path | None = None,
+    workdir: Path = Path(),
+    ref: str = "",
 ) -> Source:
     """
     The tree at *source*: `bundled`, a directory, or a git URL (cloned into *workdir*).
 
+    With a *ref* it is that branch, tag or commit of a repository, which a directory may be too.
     Raises `SourceError` when it is missing, unreadable, or has not the module of *wsgi*.
     """
     if source == BUNDLED:
         root = folder("site_template") / "src"
         return packed(root, (folder("site_template") / "requirements.txt").read_bytes())
-    root = cloned(source, workdir) if is_git(source) else local(source)
+    root = cloned(source, workdir, ref) if ref or is_git(source) else local(source)
     refuse_without(root, wsgi, source)
     return packed(root, wanted(root, requirements))
 
@@ -59,9 +65,11 @@ def packed(root: Path, requirements: bytes) -> Source:
 
 def defaults(manifest: Path) -> dict[str, Any]:
     """The fields of a `Site` that the tree's own `site.toml` sets."""
-    if not manifest.exists():
-        return {}
-    told = tomllib.loads(manifest.read_text("utf-8"))
+    return fields(manifest.read_text("utf-8")) if manifest.exists() else {}
+
+
+def fields(manifest: str) -> dict[str, Any]:
+    told = tomllib.loads(manifest)
     found = {
         "memory": told.get("worker", {}).get("memory"),
         "static": told.get("static", {}).get("directory"),
@@ -84,21 +92,38 @@ def local(source: str) -> Path:
     return root
 
 
-def cloned(url: str, workdir: Path) -> Path:
-    """A fresh, shallow clone, made on the owner's machine with the owner's own credentials."""
+def cloned(url: str, workdir: Path, ref: str) -> Path:
+    """A fresh clone, made on the owner's machine with the owner's own credentials."""
     root = workdir / "source"
-    argv = ["git", "clone", "--quiet", "--depth", "1", "--", url, str(root)]
+    if not ref:
+        git("clone", "--quiet", "--depth", "1", "--", url, str(root), what=f"`{url}`")
+        return root
+    # Not every server gives out a commit that no name leads to, so all of them are had.
+    git("clone", "--quiet", "--no-checkout", "--", url, str(root), what=f"`{url}`")
+    for name in (f"refs/remotes/origin/{ref}", f"refs/tags/{ref}", ref):
+        if known(root, name):
+            git("-C", str(root), "checkout", "--quiet", "--detach", name, what=f"`{url}`")
+            return root
+    raise SourceError(f"`{url}` has no branch, tag or commit `{ref}`", "`--ref` names one of them")
+
+
+def known(root: Path, name: str) -> bool:
+    argv = ["git", "-C", str(root), "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}"]
+    done = subprocess.run(argv, capture_output=True, timeout=CLONE_TIMEOUT, check=False)
+    return not done.returncode
+
+
+def git(*words: str, what: str) -> None:
     try:
         done = subprocess.run(
-            argv, capture_output=True, text=True, timeout=CLONE_TIMEOUT, check=False
+            ["git", *words], capture_output=True, text=True, timeout=CLONE_TIMEOUT, check=False
         )
     except FileNotFoundError:
         raise SourceError("`git` is not installed on this machine") from None
     except subprocess.TimeoutExpired:
-        raise SourceError(f"`{url}` was not cloned within {CLONE_TIMEOUT} s") from None
+        raise SourceError(f"{what} was not cloned within {CLONE_TIMEOUT} s") from None
     if done.returncode:
-        raise SourceError(f"`{url}` could not be cloned: {done.stderr.strip()}")
-    return root
+        raise SourceError(f"{what} could not be cloned: {done.stderr.strip()}")
 
 
 def refuse_without(root: Path, wsgi: str, source: str) -> None:

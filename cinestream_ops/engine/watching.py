@@ -10,6 +10,8 @@ from typing import Any
 from cinestream_ops.channel.conversation import Conversation
 from cinestream_ops.engine.looking import Found
 from cinestream_ops.engine.planning import plan
+from cinestream_ops.spec import toml
+from cinestream_ops.spec.site import Site
 
 Finding = dict[str, Any]
 
@@ -20,7 +22,16 @@ def status(
     """How each of the sites *names* stands: its workers, readiness and certificates."""
     sites = {name: found.house.sites[name].units for name in names}
     order = {"do": "status", "sites": {name: list(units) for name, units in sites.items()}}
-    return list(conversation.ask(order)["sites"])
+    told = conversation.ask(order)["sites"]
+    return [{**each, **away(found.house.sites[each["name"]])} for each in told]
+
+
+def away(site: Site) -> dict[str, Any]:
+    """What keeps visitors from *site* because its owner asked for it."""
+    return {
+        "stopped": site.stopped,
+        "maintenance": toml.told(site.maintenance) if site.maintenance else None,
+    }
 
 
 def logs(
@@ -69,7 +80,7 @@ def drifted(conversation: Conversation, found: Found) -> Iterator[Finding]:
 def unwell(conversation: Conversation, found: Found) -> Iterator[Finding]:
     for site in status(conversation, found, sorted(found.house.sites)):
         for worker in site["workers"]:
-            if not worker["ready"]:
+            if not worker["ready"] and not site["stopped"]:
                 yield {
                     "level": "stop",
                     "what": f"`{worker['unit']}` is not ready: {worker['why']}",

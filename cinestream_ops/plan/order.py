@@ -23,6 +23,7 @@ from cinestream_ops.state.items import (
     Fence,
     File,
     Gate,
+    Hook,
     Item,
     MongoAdmin,
     MongoIndexes,
@@ -30,6 +31,7 @@ from cinestream_ops.state.items import (
     Package,
     Release,
     Symlink,
+    Trial,
     Unit,
     User,
     Venv,
@@ -48,8 +50,8 @@ from cinestream_ops.state.steps import (
 
 # Earlier kinds are made first, and removed last.
 KINDS: tuple[type[Item], ...] = (
-    Package, User, Directory, EnvFile, File, Symlink, Absent, MongoUser, MongoIndexes, Check,
-    Archive, Release, Venv, Unit, MongoAdmin,
+    Package, User, Directory, EnvFile, File, MongoUser, MongoIndexes, Check, Hook, Trial, Symlink,
+    Absent, Archive, Release, Venv, Unit, MongoAdmin,
 )  # fmt: skip
 VERBS = (PUT, RESTART, RELOAD, REMOVE)
 PREPARED: tuple[type[Item], ...] = (Package, User, Directory, Archive, Release, Venv)
@@ -57,7 +59,8 @@ PREPARED: tuple[type[Item], ...] = (Package, User, Directory, Archive, Release, 
 
 def ordered(steps: Iterable[Step], probes: tuple[str, ...]) -> tuple[Step, ...]:
     """*steps* as they are taken, with the fences, reloads and the gate they need."""
-    mine = list(steps)
+    # What a site prepares may stand in a folder of the server's.
+    mine = list(with_parents_first(list(steps)))
     changes = [step for step in mine if step.phase == CHANGE]
     leaving = sites_that_leave(changes)
     early = [step for step in changes if not late(step) and step.site not in leaving]
@@ -105,10 +108,12 @@ def torn_down(steps: list[Step]) -> Iterator[Step]:
 
 
 def fence(steps: list[Step]) -> Iterator[Step]:
-    again = (RESTART, RELOAD)
-    restarts = tuple(sorted(step.item.name for step in steps if step.verb in again))
-    if restarts or any(of_systemd(step) for step in steps):
-        yield Step(PUT, Fence("systemd", restarts))
+    restarts, reloads = (
+        tuple(sorted(step.item.name for step in steps if step.verb == verb))
+        for verb in (RESTART, RELOAD)
+    )
+    if restarts or reloads or any(of_systemd(step) for step in steps):
+        yield Step(PUT, Fence("systemd", restarts, reloads))
 
 
 def with_parents_first(steps: Sequence[Step]) -> Iterator[Step]:
@@ -125,11 +130,11 @@ def with_parents_first(steps: Sequence[Step]) -> Iterator[Step]:
 
 
 def probes(desired: Mapping[str, tuple[Item, ...]]) -> tuple[str, ...]:
-    """The host names at which each site on the server answers."""
+    """The host names at which each site on the server answers that has workers."""
     return tuple(
         host
         for site, items in sorted(desired.items())
-        if site
+        if site and any(isinstance(item, Unit) for item in items)
         for host in (paths.local_host(site), *domains(items))
     )
 
@@ -145,7 +150,15 @@ def preparation(step: Step) -> tuple[int, bool, bool, str]:
 
 
 def made(step: Step) -> tuple[str, int, int, str]:
-    return (step.site, KINDS.index(type(step.item)), VERBS.index(step.verb), step.item.name)
+    return (step.site, rank(step.item), VERBS.index(step.verb), step.item.name)
+
+
+def rank(item: Item) -> int:
+    return len(KINDS) if is_last(item) else KINDS.index(type(item))
+
+
+def is_last(item: Item) -> bool:
+    return isinstance(item, Hook) and not item.first
 
 
 def sites_that_leave(changes: Sequence[Step]) -> set[str]:
@@ -159,7 +172,7 @@ def late(step: Step) -> bool:
 
 
 def running(step: Step) -> bool:
-    return isinstance(step.item, Unit | MongoAdmin)
+    return isinstance(step.item, Unit | MongoAdmin) or is_last(step.item)
 
 
 def enables(step: Step) -> bool:
@@ -168,7 +181,9 @@ def enables(step: Step) -> bool:
 
 
 def in_nginx(step: Step) -> bool:
-    return path(step).startswith(f"{paths.NGINX}/")
+    """Whether nginx reads it when it is told to; not a page, nor the folder that holds both."""
+    is_read = not isinstance(step.item, Directory) and not path(step).endswith(".html")
+    return path(step).startswith(f"{paths.NGINX}/") and is_read
 
 
 def of_systemd(step: Step) -> bool:

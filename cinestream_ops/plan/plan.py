@@ -5,18 +5,24 @@ What would change, and nothing else: the whole theory of the tool.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cinestream_ops.plan import drift, order, removals, restarts
+from cinestream_ops.state import items as nouns
+from cinestream_ops.state import paths
 from cinestream_ops.state.facts import Facts
 from cinestream_ops.state.items import (
+    ACTS,
     Absent,
     Certificate,
-    Check,
+    EnvFile,
+    Hook,
     Item,
     Package,
     Release,
     Symlink,
+    Trial,
+    Unit,
     Venv,
 )
 from cinestream_ops.state.steps import CHANGE, FOLLOW_UP, PREPARE, PUT, Step
@@ -28,13 +34,20 @@ class Plan:
     The *steps* in the order they are taken.
 
     *forget* are keys that stay on the server without being ours any longer, *adopt* items that
-    are as we want them without our doing; *warnings* are sentences about what was found.
+    are as we want them without our doing; *warnings* are sentences about what was found; *specs*
+    are those that it was made for, by path, as digests.
     """
 
     steps: tuple[Step, ...] = ()
     forget: tuple[str, ...] = ()
     adopt: tuple[tuple[str, Item], ...] = ()
     warnings: tuple[str, ...] = ()
+    specs: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def touches_specs(self) -> bool:
+        """Whether it holds only while no other spec has changed."""
+        return any(step.item.name.startswith(f"{paths.SPECS}/") for step in self.steps)
 
     def __bool__(self) -> bool:
         return bool(self.steps)
@@ -63,13 +76,14 @@ def plan(
     wanted = {site: items for site, items in desired.items() if site in scope}
     puts = [step for site, items in wanted.items() for step in missing(site, items, facts)]
     gone, forget = removals.removals(desired, facts, scope, purge)
-    steps = [*puts, *gone]
+    steps = removals.with_occasion([*puts, *gone])
     steps += restarts.restarts(desired, facts, steps, restart)
     return Plan(
         steps=order.ordered(steps, order.probes(desired)),
         forget=forget,
         adopt=tuple(adopted(wanted, facts)),
         warnings=drift.warnings(steps, facts),
+        specs={path: nouns.digest(text.encode()) for path, text in facts.specs.items()},
     )
 
 
@@ -78,15 +92,41 @@ def missing(site: str, items: tuple[Item, ...], facts: Facts) -> Iterator[Step]:
     unmet = [
         item
         for item in items
-        if not isinstance(item, Check) and not item.met_by(facts.items.get(item.key))
+        if not isinstance(item, ACTS) and not item.met_by(facts.items.get(item.key))
     ]
     if any(isinstance(item, Package) for item in unmet):
         # What must not be there may come with a package.
         unmet += [item for item in items if isinstance(item, Absent) and item not in unmet]
     steps = [Step(PUT, item, facts.items.get(item.key), phase(item), site) for item in unmet]
-    yield from order.with_parents_first(steps)
-    if any(runs_otherwise(step) for step in steps):
-        yield from (Step(PUT, item, site=site) for item in items if isinstance(item, Check))
+    yield from steps
+    runs = any(at_work(item, facts) for item in items)
+    yield from (Step(PUT, item, site=site) for item in items if is_due(item, steps, runs))
+
+
+def is_due(item: Item, steps: list[Step], runs: bool) -> bool:
+    """Whether the act *item* is called for by *steps* on its site, whose workers run or not."""
+    if not isinstance(item, ACTS):
+        return False
+    if isinstance(item, Hook):
+        return any(goes_live(step) for step in steps)
+    if isinstance(item, Trial):
+        return runs and any(runs_otherwise(s) or isinstance(s.item, EnvFile) for s in steps)
+    return any(runs_otherwise(step) for step in steps)
+
+
+def at_work(item: Item, facts: Facts) -> bool:
+    """Whether *item* is a worker that runs."""
+    return (
+        isinstance(item, Unit)
+        and bool(item.companions)
+        and bool((facts.items.get(item.key) or {}).get("active"))
+    )
+
+
+def goes_live(step: Step) -> bool:
+    """Whether another release, or its environment, becomes the site's because of *step*."""
+    of_site = isinstance(step.item, Symlink) and step.item.name.startswith(f"{paths.SITES}/")
+    return of_site and step.item.name.endswith(("/src", "/venv"))
 
 
 def runs_otherwise(step: Step) -> bool:
@@ -104,7 +144,7 @@ def phase(item: Item) -> str:
 def adopted(wanted: Mapping[str, tuple[Item, ...]], facts: Facts) -> Iterator[tuple[str, Item]]:
     for site, items in wanted.items():
         for item in items:
-            if item.key not in facts.owned and not isinstance(item, Check):
+            if item.key not in facts.owned and not isinstance(item, ACTS):
                 fact = facts.items.get(item.key)
                 if fact is not None and item.met_by(fact):
                     yield site, item

@@ -16,8 +16,10 @@ from cinestream_ops.state.items import (
     Item,
     MongoIndexes,
     MongoUser,
+    Release,
     Tree,
     User,
+    Venv,
 )
 from cinestream_ops.state.steps import CHANGE, CLEANUP, REMOVE, Step
 
@@ -39,20 +41,35 @@ def removals(
     steps = [
         Step(REMOVE, item, facts.items.get(key), phase(item), owned.site)
         for key, owned in surplus.items()
-        if not stays(item := items.item(owned.words), key in left, facts.items.get(key))
+        if not stays(item := items.item(owned.words), owned, key in left, facts.items.get(key))
         and not started(item, desired, facts, scope)
     ]
     steps += [step for site in sorted(purge) for step in purged(site, left, facts)]
     return steps, tuple(key for key, owned in left.items() if kept(items.item(owned.words)))
 
 
-def stays(item: Item, site_leaves: bool, fact: object) -> bool:
+def with_occasion(steps: list[Step]) -> list[Step]:
+    """
+    *steps*, without those that only tidy up if there are no others.
+
+    So a release that a failed change has brought is there for the next try, and no plan by itself.
+    """
+    return steps if any(not tidies(step) for step in steps) else []
+
+
+def tidies(step: Step) -> bool:
+    return step.verb == REMOVE and isinstance(step.item, Release | Venv)
+
+
+def stays(item: Item, owned: Owned, site_leaves: bool, fact: object) -> bool:
     """
     Whether *item* is left where it is.
 
-    What only adds stays for a later roll-back, what a site keeps in its home is data, and what
-    is gone already needs no step.
+    What only adds stays, but for releases that no roll-back leads to; what a site keeps in its home
+    is data; and what is gone already needs no step.
     """
+    if isinstance(item, Release | Venv) and owned.site and not site_leaves:
+        return False
     if isinstance(item, MongoUser):
         return site_leaves
     always = item.additive or isinstance(item, EnvFile | MongoIndexes)
@@ -85,7 +102,7 @@ def kept(item: Item) -> bool:
 
 
 def phase(item: Item) -> str:
-    return CLEANUP if isinstance(item, Certificate | MongoUser) else CHANGE
+    return CLEANUP if isinstance(item, Certificate | MongoUser | Release | Venv) else CHANGE
 
 
 def purged(site: str, left: Mapping[str, Owned], facts: Facts) -> Iterator[Step]:

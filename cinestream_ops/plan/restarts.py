@@ -25,17 +25,22 @@ def restarts(
     """
     touched = {step.key: step.site for step in steps if step.phase == CHANGE}
     return [
-        Step(verb, unit, facts.items.get(unit.key), site=last(unit, touched, site))
+        Step(verb, unit, facts.items.get(unit.key), site=last(unit, touched, site, desired))
         for site, items in desired.items()
         for unit in running(items, facts)
         if (verb := verb_for(unit, touched, site in restart))
     ]
 
 
-def last(unit: Unit, touched: Mapping[str, str], site: str) -> str:
-    """The site whose files *unit* must wait for; those of the server come before any other."""
+def last(unit: Unit, touched: Mapping[str, str], site: str, staying: Collection[str]) -> str:
+    """
+    The site whose files *unit* must wait for.
+
+    Those of the server come before any other, and those of a site that leaves go after all others.
+    """
     inputs = (*unit.restart_on, *unit.reload_on)
-    return max((touched[key] for key in touched if hit(key, inputs)), default=site)
+    sites = {touched[key] for key in touched if hit(key, inputs)}
+    return max(sites, key=lambda each: (each != "" and each not in staying, each), default=site)
 
 
 def running(items: Iterable[Item], facts: Facts) -> Iterator[Unit]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from cinestream_ops.plan.plan import Plan
+from cinestream_ops.plan.restarts import hit
 from cinestream_ops.state.items import (
     Absent,
     Archive,
@@ -19,6 +20,7 @@ from cinestream_ops.state.items import (
     EnvFile,
     Fence,
     Gate,
+    Hook,
     Item,
     MongoAdmin,
     MongoIndexes,
@@ -26,6 +28,7 @@ from cinestream_ops.state.items import (
     Package,
     Release,
     Tree,
+    Trial,
     Unit,
     User,
     Venv,
@@ -52,17 +55,32 @@ TITLES = {
 def grouped(plan: Plan) -> list[tuple[str, list[str]]]:
     """Each phase that has steps: its title, and a sentence for every step or run of workers."""
     return [
-        (title, list(sentences(step for step in plan.steps if step.phase == phase)))
+        (title, list(sentences((step for step in plan.steps if step.phase == phase), plan)))
         for phase, title in TITLES.items()
         if any(step.phase == phase for step in plan.steps)
     ]
 
 
-def sentences(steps: Iterable[Step]) -> Iterator[str]:
+def sentences(steps: Iterable[Step], plan: Plan) -> Iterator[str]:
     told = (step for step in steps if not isinstance(step.item, Fence | Daemon))
     for _, alike in groupby(told, key=likeness):
         run = list(alike)
-        yield sentence(run[0]) if len(run) == 1 else together(run)
+        yield (sentence(run[0]) if len(run) == 1 else together(run)) + since(run[0], plan)
+
+
+def since(step: Step, plan: Plan) -> str:
+    """Why a unit that runs is not left alone."""
+    if step.verb not in (RESTART, RELOAD) or not isinstance(step.item, Unit):
+        return ""
+    inputs = (*step.item.restart_on, *step.item.reload_on)
+    changed = [
+        f"`{other.item.name}`"
+        for other in plan.steps
+        if other.phase == CHANGE and other.key != step.key and hit(other.key, inputs)
+    ]
+    few = changed if len(changed) <= 3 else [*changed[:2], f"{len(changed) - 2} more"]
+    verb = "changes" if len(changed) == 1 else "change"
+    return f", for {' and '.join(few)} {verb}" if few else ""
 
 
 def likeness(step: Step) -> tuple[str, ...]:
@@ -108,6 +126,8 @@ def verb(step: Step) -> str:
         Release: "upload",
         Venv: "build",
         Check: "check that",
+        Hook: "run",
+        Trial: "try",
         Gate: "test nginx, reload it and probe",
         Certificate: "get",
     }
@@ -135,8 +155,10 @@ def common(item: Item) -> str:
 
 def phrase(item: Item) -> str:
     """The words for an item that its name alone does not tell well."""
-    if isinstance(item, Check):
+    if isinstance(item, Check | Hook):
         return item.what
+    if isinstance(item, Trial):
+        return f"one worker of `{item.site}` as all will be, before any of them changes"
     if isinstance(item, Gate):
         return f"{len(item.probes)} host name{'' if len(item.probes) == 1 else 's'}"
     if isinstance(item, Certificate):

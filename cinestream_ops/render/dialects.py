@@ -1,7 +1,8 @@
 """
 What may be interpolated into each kind of text.
 
-The guard runs on every `{{ … }}`, so no template author has to remember it.
+The guard runs on every `{{ … }}`, so no template author has to remember it.  A page (`.html.j2`)
+may say anything: there every value is escaped.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from jinja2 import BaseLoader, Environment, StrictUndefined
+from jinja2 import BaseLoader, Environment, StrictUndefined, pass_eval_context
+from jinja2.nodes import EvalContext
 
 # An empty value is refused too: it would move the next word into its place.
 DIALECTS = {
@@ -27,11 +29,12 @@ class UnsafeText(ValueError):
     """A value would have changed the meaning of the file around it."""
 
 
-def guard(dialect: str) -> Callable[[object], object]:
+def guard(dialect: str) -> Callable[[EvalContext, object], object]:
     allowed = DIALECTS[dialect].fullmatch
 
-    def finalize(value: object) -> object:
-        if not allowed(str(value)):
+    @pass_eval_context
+    def finalize(context: EvalContext, value: object) -> object:
+        if not context.autoescape and not allowed(str(value)):
             raise UnsafeText(f"`{value}` may not appear in {dialect} text")
         return value
 
@@ -47,5 +50,9 @@ def environment(dialect: str, loader: BaseLoader) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         auto_reload=False,
-        autoescape=False,  # noqa: S701 -- not HTML; the guard is stricter than escaping
+        autoescape=is_page,  # noqa: S701 -- the guard is stricter than escaping in all else
     )
+
+
+def is_page(template: str | None) -> bool:
+    return bool(template and template.endswith(".html.j2"))

@@ -18,7 +18,7 @@ NOTHING: Any = ""
 class Notice(Word):
     """A sentence or two in plain text; an empty one stands for ours."""
 
-    rule = re.compile(r"[^\x00-\x1f\x7f]{0,500}")
+    rule = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{0,500}")
     refusal = "the message has a line break or a control character in it, or is too long"
     hint = "write one line of at most 500 characters"
     shown = False

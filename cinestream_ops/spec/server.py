@@ -10,6 +10,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from cinestream_ops.spec.model import Model
 from cinestream_ops.spec.names import Digest, Email, HttpsUrl
+from cinestream_ops.spec.version import Version
 from cinestream_ops.spec.words import NotAllowed
 
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
@@ -52,6 +53,9 @@ def nothing_asked() -> Mongo:
 class Server(Model):
     """What all sites share."""
 
+    cinestream: Version = Field(
+        NOTHING, description="the version that last made the server; it writes this itself"
+    )
     email: Email = Field(NOTHING, description="where the certificate authority may write to")
     acme_directory: HttpsUrl = Field(
         HttpsUrl(LETS_ENCRYPT), description="the certificate authority's directory"

@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from cinestream_ops.errors import BadSpec, Fault
+from cinestream_ops.spec import migrations
 from cinestream_ops.spec.faults import faults, keys_told, quoted, safe
 from cinestream_ops.spec.house import House, clashes
 from cinestream_ops.spec.model import Model
@@ -84,26 +86,36 @@ class Reader:
             raise BadSpec(self.faults)
 
 
-def load(specs: Mapping[str, str]) -> House:
+def load(
+    specs: Mapping[str, str], migrating: migrations.Migrations = migrations.MIGRATIONS
+) -> House:
     """
     The house that the files of a server describe, by their path below `/etc/cinestream`.
 
-    Raises BadSpec with all faults in all files.
+    Raises BadSpec with all faults in all files, and OpsError if a later version wrote them.
     """
     reader = Reader()
+    texts = {path.removesuffix(".toml"): text for path, text in sorted(specs.items())}
+    tables = dict(readable(texts))
+    migrations.refuse_newer(tables)
+    tables = migrations.migrated(tables, migrating)
     server, sites = None, {}
-    for path, text in sorted(specs.items()):
-        where = path.removesuffix(".toml")
-        before = len(reader.faults)
-        table = reader.table(where, text)
-        if len(reader.faults) > before:
-            continue
-        if where == "server":
-            server = reader.model(Server, where, table)
+    for where, text in texts.items():
+        if where not in tables:
+            reader.table(where, text)  # It says why.
+        elif where == "server":
+            server = reader.model(Server, where, tables[where])
         else:
             name = where.removeprefix("sites/")
-            sites[name] = reader.site(name, table)
+            sites[name] = reader.site(name, tables[where])
     return reader.house(server, sites)
+
+
+def readable(texts: Mapping[str, str]) -> Iterator[tuple[str, Table]]:
+    """The tables in those of *texts* that are TOML."""
+    for where, text in texts.items():
+        with suppress(tomllib.TOMLDecodeError):
+            yield where, tomllib.loads(text)
 
 
 def parse_file(text: str, where: str = "") -> House:

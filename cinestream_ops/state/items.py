@@ -177,31 +177,47 @@ class Archive(Item):
 
 @dataclass(frozen=True)
 class Release(Item):
-    """A tree of source, never changed once it is there; *blob* is the digest of its tar."""
+    """
+    A tree of source, never changed once it is there; *blob* is the digest of its tar.
+
+    A *spare* one may stay where it is, and need not be there.
+    """
 
     kind = "release"
     additive = True
     path: str
     blob: str
+    spare: bool = False
 
     @property
     def mark(self) -> Dict[str, Any]:
         return {"blob": self.blob}
 
+    def met_by(self, fact: Fact) -> bool:
+        return self.spare or fact == self.mark
+
 
 @dataclass(frozen=True)
 class Venv(Item):
-    """A virtual environment, never changed once there; *blob* is the digest of its requirements."""
+    """
+    A virtual environment, never changed once there; *blob* is the digest of its requirements.
+
+    A *spare* one may stay where it is, and need not be there.
+    """
 
     kind = "venv"
     additive = True
     path: str
     blob: str
     python: str = "/usr/bin/python3"
+    spare: bool = False
 
     @property
     def mark(self) -> Dict[str, Any]:
         return {"blob": self.blob}
+
+    def met_by(self, fact: Fact) -> bool:
+        return self.spare or fact == self.mark
 
 
 @dataclass(frozen=True)
@@ -214,6 +230,39 @@ class Check(Item):
     user: str = "root"
     cwd: str = "/"
     env_file: str = ""
+
+
+@dataclass(frozen=True)
+class Hook(Item):
+    """
+    A program of the owner's, in at most *timeout* seconds, when a release goes live.
+
+    The *first* is run before any worker runs the release, the other once all of them do.
+    """
+
+    kind = "hook"
+    what: str
+    site: str
+    argv: Tuple[str, ...]
+    properties: Tuple[str, ...]  # of systemd, `Name=value` each
+    timeout: int = 600
+    first: bool = True
+
+
+@dataclass(frozen=True)
+class Trial(Item):
+    """
+    A worker that no visitor is sent to: it must be ready and answer before others run as it does.
+
+    `{port}` in *argv* becomes a free one of those from *port* up to *end*, or any other.
+    """
+
+    kind = "trial"
+    site: str
+    argv: Tuple[str, ...]
+    properties: Tuple[str, ...]  # of systemd, `Name=value` each
+    port: int = 0
+    end: int = 0
 
 
 @dataclass(frozen=True)
@@ -332,6 +381,7 @@ class Fence(Item):
     kind = "fence"
     of: str  # "systemd" or "nginx"
     restarts: Tuple[str, ...] = ()
+    reloads: Tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -359,9 +409,12 @@ KINDS: Dict[str, Type[Item]] = {
     kind.kind: kind
     for kind in (
         File, EnvFile, Directory, Symlink, Absent, User, Package, Archive, Release, Venv, Check,
-        Unit, MongoAdmin, MongoUser, MongoIndexes, Certificate, Tree, Database, Fence, Daemon, Gate,
+        Hook, Trial, Unit, MongoAdmin, MongoUser, MongoIndexes, Certificate, Tree, Database, Fence,
+        Daemon, Gate,
     )
 }  # fmt: skip
+# What is done and leaves nothing to be looked at.
+ACTS = (Check, Hook, Trial)
 
 
 def blobs(item: Item) -> Dict[str, bytes]:

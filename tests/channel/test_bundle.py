@@ -119,3 +119,11 @@ def test_a_look_at_every_kind_needs_no_more_than_the_first_bundle(tmp_path):
     facts = server.look(*asked)
 
     assert {item.key for item in asked} == set(facts.items)
+
+
+def test_a_certificate_alone_brings_what_shows_it():
+    order = {"do": "apply", "steps": [{"item": {"kind": "certificate"}}]}
+
+    modules = bundle.needed("apply", bundle.kinds_in(order))
+
+    assert {"pursuit", "fences", "disk", "nginx"} <= modules

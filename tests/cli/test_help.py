@@ -9,6 +9,7 @@ import pytest
 from cinestream_ops.cli import commands
 
 GROUPS = {
+    "backup": ["create", "list", "prune", "restore", "verify"],
     "domain": ["add", "check", "list", "remove"],
     "env": ["list", "set", "unset"],
     "server": ["add", "list", "remove", "use"],

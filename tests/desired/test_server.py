@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 
+from cinestream_ops import __version__
 from cinestream_ops.desired.server import libcurl
 from cinestream_ops.spec import toml
 from cinestream_ops.spec.house import House
@@ -79,7 +80,8 @@ def test_specs_are_for_root_alone_and_read_back_the_same():
     )
 
     assert 0o600 == server.mode == blog.mode
-    assert House(toml.server(MONGODB), {"blog": toml.site("blog", WITH_DOMAIN)}) == read
+    told = {**MONGODB, "cinestream": __version__}
+    assert House(toml.server(told), {"blog": toml.site("blog", WITH_DOMAIN)}) == read
 
 
 def test_the_firewall_is_loaded_anew_when_a_site_comes_or_goes():

@@ -13,6 +13,8 @@ from cinestream_ops.lab.faults import NoSuchLab
 from tests.owner.owner import Host, Owner
 
 SITES = Path(__file__).parent / "sites"
+# Runs of the tests may go on side by side, and so may the processes of one.
+RUN = os.environ.get("PYTEST_XDIST_WORKER") or os.getpid()
 CACHE = os.environ.get("CINESTREAM_CACHE") or str(Path.home() / ".cache/cinestream")
 
 
@@ -54,9 +56,9 @@ def gone(name: str) -> None:
 
 
 @pytest.fixture(scope="session", params=["bookworm", "trixie"])
-def bare(request: pytest.FixtureRequest, stranger: Owner) -> Iterator[Standing]:
+def bare(request: pytest.FixtureRequest, stranger: Owner, worker_id: str) -> Iterator[Standing]:
     """A server of each suite, set up and without sites."""
-    yield from set_up(stranger, f"own-{request.param}", request.param)
+    yield from set_up(stranger, f"own-{request.param}-{RUN}", request.param)
 
 
 @pytest.fixture(scope="session")
@@ -68,8 +70,8 @@ def movies(bare: Standing) -> Standing:
 
 @pytest.fixture(scope="session")
 def rough(stranger: Owner) -> Iterator[Standing]:
-    """A server for what goes wrong, with one small site."""
-    for standing in set_up(stranger, "own-rough", "bookworm"):
+    """A server for what goes wrong, with one small site; each process of tests has its own."""
+    for standing in set_up(stranger, f"own-rough-{RUN}", "bookworm"):
         source = SITES / "bottle_site"
         standing.owner.types(
             f"add-site shop --source {source} --wsgi shop:application --workers 3 --yes"

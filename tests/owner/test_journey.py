@@ -7,16 +7,14 @@ from __future__ import annotations
 import json
 import signal
 import ssl
-import threading
 import time
-from collections import Counter
-from typing import Self
 
 import pytest
 
 from tests.owner.claude import claude
 from tests.owner.conftest import SITES, Standing
 from tests.owner.owner import Host
+from tests.owner.visitors import Visitors
 
 MOVIES = range(8001, 8025)
 
@@ -144,7 +142,7 @@ def test_no_unit_is_left_above_the_number_of_workers(movies: Standing):
 
 
 def test_no_request_is_lost_while_workers_come_restart_and_go(movies: Standing):
-    with Visitors(movies) as visitors:
+    with Visitors(movies.host, "movie-app.localhost") as visitors:
         for line in (
             "edit-site movie_app --workers 6 --yes",
             "restart movie_app --yes",
@@ -154,35 +152,6 @@ def test_no_request_is_lost_while_workers_come_restart_and_go(movies: Standing):
 
     assert {"200"} == visitors.statuses.keys()
     assert visitors.statuses["200"] > 100
-
-
-class Visitors:
-    """People who keep asking for a page while something else goes on."""
-
-    SCRIPT = (
-        "while [ ! -e /run/enough ]; do curl -s -o /dev/null -o /dev/null -m 20 -w '%{http_code}\\n' "
-        "-H 'Host: movie-app.localhost' http://127.0.0.1/healthz http://127.0.0.1/; done"
-    )
-
-    def __init__(self, standing: Standing) -> None:
-        self.host = standing.host
-        self.statuses: Counter[str] = Counter()
-        self.threads = [threading.Thread(target=self.ask) for _ in range(3)]
-
-    def ask(self) -> None:
-        told = self.host.tries("sh", "-c", self.SCRIPT)
-        self.statuses.update(told.stdout.split())
-
-    def __enter__(self) -> Self:
-        self.host.runs("rm", "-f", "/run/enough")
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.host.runs("touch", "/run/enough")
-        for thread in self.threads:
-            thread.join()
 
 
 @pytest.fixture(scope="session")

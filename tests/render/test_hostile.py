@@ -5,6 +5,7 @@ Hostile text in every field of a spec: it is refused, or what is rendered keeps 
 from __future__ import annotations
 
 import re
+from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,9 @@ from hypothesis import strategies as st
 
 from cinestream_ops import desired
 from cinestream_ops.agent import dotenv
+from cinestream_ops.desired.nginx import Page
 from cinestream_ops.errors import BadSpec
+from cinestream_ops.render import render
 from cinestream_ops.spec import toml
 from cinestream_ops.spec.house import House
 from cinestream_ops.state.facts import Machine
@@ -61,6 +64,7 @@ FIELDS = {
     "method": lambda text: {"limits": [{"path": "/limited", "rate": "6r/m", "method": text}]},
     "kept": lambda text: {"caches": [{"path": text, "unless_cookie": "c"}]},
     "cookie": lambda text: {"caches": [{"path": "/kept", "unless_cookie": text}]},
+    "message": lambda text: {"maintenance": {"message": text}},
 }
 
 
@@ -76,7 +80,8 @@ def shape(text: str) -> list[str]:
 
 def shapes(site) -> list[list[str]]:
     files = case.files(everything(site))
-    return [shape(text) for path, text in sorted(files.items()) if not path.endswith(".toml")]
+    texts = (text for path, text in sorted(files.items()) if not path.endswith((".toml", ".html")))
+    return [shape(text) for text in texts]
 
 
 def taken(name: str, changes) -> object:
@@ -106,7 +111,38 @@ def tame(field: str, site) -> str:
         "authority": "", "variable": "GREETING", "value": "hello", "secret": "API_KEY",
         "program": "job.py", "calendar": "daily", "collection": "c",
         "path": "/limited", "rate": "6r/m", "method": "any", "kept": "/kept", "cookie": "c",
+        "message": "back soon",
     }[field]  # fmt: skip
+
+
+class Reader(HTMLParser):
+    """The tags of a page, and the text in each kind of them."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, object]] = []
+        self.texts: dict[str, str] = {}
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.tags.append((tag, attrs))
+
+    def handle_data(self, data: str) -> None:
+        tag, _ = self.tags[-1] if self.tags else ("", None)
+        self.texts[tag] = self.texts.get(tag, "") + data
+
+
+@given(HOSTILE)
+def test_a_message_is_read_on_the_page_as_it_was_written_and_is_nothing_but_text(text):
+    site = taken("blog", {"maintenance": {"message": text}})
+
+    if site and site.maintenance.message:
+        page = case.files(everything(site))["/etc/nginx/cinestream/blog.html"]
+        tame = render("nginx/away.html", Page("back soon", ""))
+        assert Reader(tame).tags == Reader(page).tags
+        assert text == Reader(page).texts["title"].rstrip("\n")
+        assert text == Reader(page).texts["h1"].rstrip("\n")
 
 
 @given(HOSTILE)

@@ -195,13 +195,13 @@ def test_the_age_of_the_data_is_in_view(client, store):
 @pytest.mark.parametrize(
     ("minutes", "words"),
     [
-        (0, "0 minutes ago"),
+        (0, "just now"),
         (1, "1 minute ago"),
         (59, "59 minutes ago"),
         (60, "1 hour ago"),
         (47 * 60, "47 hours ago"),
         (48 * 60, "2 days ago"),
-        (-5, "0 minutes ago"),
+        (-5, "just now"),
     ],
 )
 def test_ages_are_told_in_words(app, minutes, words):

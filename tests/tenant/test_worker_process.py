@@ -12,11 +12,13 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 import pytest
 from tenant_processes import free_port, get
+
+THREADS = 4
 
 APP = """
 import sys, threading, time
@@ -253,6 +255,17 @@ def test_silent_clients_keep_nobody_waiting(blog):
     assert "hello" == answer.text
     for sock in silent:
         sock.close()
+
+
+def test_long_requests_keep_nobody_waiting(blog):
+    worker = blog.start(*wsgi(blog)).ready()
+    with ExitStack() as stack:
+        for _ in range(THREADS - 1):
+            stack.enter_context(speaking(worker.port, "GET /hang HTTP/1.0\r\n\r\n"))
+
+        answers = [get(worker.port, seconds=5).text for _ in range(3)]
+
+    assert ["hello"] * 3 == answers
 
 
 # ── what it says of itself ──

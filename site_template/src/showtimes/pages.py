@@ -254,6 +254,8 @@ def by_letter(found: Iterable[Place]) -> list[tuple[str, list[Place]]]:
 def ago(then: datetime, now: datetime) -> str:
     """How long ago *then* was, in words."""
     minutes = max(0, int((now - then).total_seconds() // 60))
+    if minutes == 0:
+        return str(gettext("just now"))
     if minutes < 60:
         return str(ngettext("%(num)d minute ago", "%(num)d minutes ago", minutes))
     hours = minutes // 60

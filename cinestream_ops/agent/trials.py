@@ -1,0 +1,84 @@
+"""
+A worker of what is about to go live, on a port that nginx knows nothing of.
+
+It may not touch a worker that runs, nor outlive its step.
+"""
+
+from __future__ import annotations
+
+import socket
+from contextlib import suppress
+from typing import List
+
+from cinestream_ops.agent import probes, transient
+from cinestream_ops.agent.kinds import RESTORE
+from cinestream_ops.agent.kit import Kit
+from cinestream_ops.agent.refused import Refused
+from cinestream_ops.state.items import Trial
+from cinestream_ops.state.steps import Step
+
+PATIENCE = 120  # seconds until it must be ready
+LIFE = "RuntimeMaxSec=300"  # should nobody be left to stop it
+HINT = "nothing else was touched; `cinestream logs` and the code may tell more"
+
+
+def back(step: Step) -> List[Step]:
+    """A dead agent leaves it running."""
+    return [Step(RESTORE, step.item, None, step.phase, step.site)]
+
+
+def do(step: Step, kit: Kit) -> None:
+    item = step.item
+    assert isinstance(item, Trial)
+    unit = f"cinestream-trial-{item.site}.service"
+    if step.verb == RESTORE:
+        transient.end(unit)
+        return
+    transient.end(unit)
+    try:
+        port = start(item, unit, kit)
+        ask(item, port)
+    finally:
+        transient.end(unit)
+
+
+def start(item: Trial, unit: str, kit: Kit) -> int:
+    """The port of a worker that said it is ready."""
+    port = free_port(item)
+    words = [each.replace("{port}", str(port)) for each in item.argv]
+    options = ["--service-type=notify"]
+    run = transient.argv(unit, options, [*item.properties, "NotifyAccess=main", LIFE])
+    try:
+        kit.run([*run, *transient.escaped(words)], PATIENCE)
+    except Refused as error:
+        why = transient.last_words(unit) or error.why
+        raise Refused(f"a trial worker of `{item.site}` did not start:\n{why}", HINT) from None
+    return port
+
+
+def free_port(item: Trial) -> int:
+    for port in (*range(item.port, item.end), 0):
+        with suppress(OSError), socket.socket() as probe:
+            probe.bind((probes.HERE, port))
+            return int(probe.getsockname()[1])
+    raise Refused("no port is free for a trial worker")
+
+
+def ask(item: Trial, port: int) -> None:
+    """It can serve, and the application does not fail at the first page that anybody opens."""
+    for path, good in (("/readyz", range(200, 300)), ("/", range(200, 500))):
+        code = answer(port, path)
+        if code not in good:
+            told = f"answers `{path}` with {code}" if code else f"does not answer `{path}`"
+            unit = f"cinestream-trial-{item.site}.service"
+            why = f"a trial worker of `{item.site}` {told}\n{transient.last_words(unit)}"
+            raise Refused(why.strip(), HINT)
+
+
+def answer(port: int, path: str) -> int:
+    """The status; 0 without an answer."""
+    try:
+        with socket.create_connection((probes.HERE, port), timeout=30) as stream:
+            return probes.exchange(stream, path, "localhost")[0]
+    except (OSError, ValueError):
+        return 0

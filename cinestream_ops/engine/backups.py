@@ -1,0 +1,168 @@
+"""
+Backups of a site on the owner's machine: taken, and compared to what a database makes of them.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from base64 import b64decode
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from cinestream_ops import __version__
+from cinestream_ops.channel.conversation import REFUSALS, Blob, Conversation
+from cinestream_ops.desired import places
+from cinestream_ops.engine import backups_folder, backups_lock
+from cinestream_ops.engine.backups_folder import Draft
+from cinestream_ops.engine.looking import Found
+from cinestream_ops.errors import OpsError
+from cinestream_ops.spec.backup import DOCUMENTS, ENV, FORMAT, SPEC, Manifest
+from cinestream_ops.spec.secret import Secret
+from cinestream_ops.spec.site import Site
+
+PLAIN_ENV = ".env"  # as the server calls it; it never gets to a disk by this name
+Told = Callable[[str, int, int], None]
+
+
+def create(
+    conversation: Conversation,
+    found: Found,
+    site: Site,
+    top: Path,
+    passphrase: Secret,
+    told: Told = lambda *_: None,
+) -> tuple[Path, Manifest]:
+    """
+    The folder of a new backup of *site* below *top*, and what it says of itself.
+
+    Raises `Refused` or `OpsError`, and leaves no folder then.  *told* is told of the bytes so far.
+    """
+    order = saving(found, site)
+    needed = answered(conversation, {**order, "act": "measure"})["size"]
+    backups_folder.refuse_small(top, needed)
+    name = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    shelf = top / site.name
+    if (shelf / name).exists():
+        raise OpsError(f"there is a backup `{shelf / name}` already", "try again in a second")
+    try:
+        with backups_folder.draft(shelf, name) as draft:
+            draft.write(SPEC, found.facts.specs[f"sites/{site.name}.toml"].encode())
+            taker = Taker(draft, needed, told)
+            answer = answered(conversation, {**order, "act": "save"}, took=taker.took)
+            made = finished(draft, taker.env, stated(found, site, name, answer), passphrase)
+    except OSError as error:
+        raise OpsError(f"`{error.filename or shelf}` cannot be written: {error.strerror}") from None
+    return shelf / name, made
+
+
+def saving(found: Found, site: Site) -> dict[str, Any]:
+    """The order that names *site*."""
+    return {
+        "do": "backup",
+        "home": places.home(site),
+        "user": site.user,
+        "database": site.name if has_database(found, site) else "",
+    }
+
+
+def has_database(found: Found, site: Site) -> bool:
+    server = found.house.server
+    return site.database and server is not None and server.mongodb.mode != "none"
+
+
+def answered(
+    conversation: Conversation,
+    order: Mapping[str, Any],
+    blobs: Mapping[str, Blob] = {},
+    took: Callable[[str, bytes], None] = lambda *_: None,
+) -> dict[str, Any]:
+    """What the agent answers in the end; raises `Refused`, or what it is a kind of."""
+    for event in conversation.events(order, blobs):
+        if event["event"] == "output":
+            took(event["to"], b64decode(event["data"]))
+        if event["event"] == "refused":
+            raise REFUSALS[event["kind"]](event["why"], event["hint"])
+    return event
+
+
+class Taker:
+    """Puts what the server tells where it belongs; the `.env` stays in memory."""
+
+    def __init__(self, draft: Draft, needed: int, told: Told) -> None:
+        self.env = b""
+        self._draft, self._needed, self._told = draft, needed, told
+        self._size = 0
+
+    def took(self, to: str, piece: bytes) -> None:
+        if to == PLAIN_ENV:
+            self.env += piece
+            return
+        self._draft.write(to, piece)
+        self._size += len(piece)
+        self._told(f"save {to}", self._size >> 20, max(self._needed, self._size) >> 20)
+
+
+def stated(found: Found, site: Site, name: str, answer: Mapping[str, Any]) -> dict[str, Any]:
+    """The manifest, but for its parts."""
+    database = site.name if has_database(found, site) else ""
+    at_once = "snapshot" if answer.get("snapshot") else "per collection"
+    return {
+        "format": FORMAT,
+        "cinestream": __version__,
+        "site": site.name,
+        "taken": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.strptime(name, "%Y%m%dT%H%M%SZ")),
+        "host": found.facts.machine.hostname,
+        "database": database,
+        "consistency": at_once if database else "none",
+        "data_changed": answer["data_changed"],
+        "documents": answer.get("documents", {}),
+        "lock": backups_lock.new(),
+    }
+
+
+def finished(draft: Draft, env: bytes, stated: dict[str, Any], passphrase: Secret) -> Manifest:
+    """The manifest in its place, with the `.env` locked to it."""
+    draft.close()
+    documents = stated.pop("documents")
+    for name, count in documents.items():
+        draft.count(f"database/{stated['database']}/{name}", count)
+    before = Manifest.model_validate({**stated, "parts": draft.parts})
+    draft.write(ENV, backups_lock.closed(env, before, passphrase))
+    draft.close()
+    made = Manifest.model_validate({**stated, "parts": draft.parts})
+    draft.finish(made)
+    return made
+
+
+def compare(conversation: Conversation, folder: Path, found: Manifest) -> None:
+    """
+    Load the database of a backup into one of its own on the server, and drop that again.
+
+    Raises `OpsError` that names each collection that is not the same there.
+    """
+    scratch = f"cinestream_verify_{secrets.token_hex(6)}"
+    named, blobs = collections(folder, found)
+    order = {"do": "backup", "act": "compare", "database": scratch, "collections": named}
+    held = answered(conversation, order, blobs)["held"]
+    saved = {
+        name.rpartition("/")[2]: {"sha256": part.sha256, "documents": part.documents}
+        for name, part in found.parts.items()
+        if name.endswith(DOCUMENTS)
+    }
+    other = sorted(name for name in {*saved, *held} if saved.get(name) != held.get(name))
+    if other:
+        told = ", ".join(f"`{name.removesuffix(DOCUMENTS)}`" for name in other)
+        raise OpsError(f"restored, these collections are not what was saved: {told}")
+
+
+def collections(folder: Path, found: Manifest) -> tuple[list[dict[str, str]], dict[str, Blob]]:
+    """What the agent is told of each collection, and the files that go along, by their digests."""
+    named: list[dict[str, str]] = []
+    blobs: dict[str, Blob] = {}
+    for pair in found.collections.items():
+        digests = [found.parts[name].sha256 if name else "" for name in pair]
+        blobs |= {found.parts[name].sha256: folder / name for name in pair if name}
+        named.append(dict(zip(("metadata", "bson"), digests, strict=True)))
+    return named, blobs

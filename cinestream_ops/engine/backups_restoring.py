@@ -1,0 +1,194 @@
+"""
+A site out of a backup: what it will be, and the road there.
+
+Its data, `.env` and database are put where nothing stands; then it is added as any other site is.
+"""
+
+from __future__ import annotations
+
+import getpass
+import socket
+import tomllib
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cinestream_ops.agent import dotenv
+from cinestream_ops.channel.conversation import Blob, Conversation, Event
+from cinestream_ops.engine.applying import Outcome, apply
+from cinestream_ops.engine.backups import answered, collections, has_database, saving
+from cinestream_ops.engine.carried import Carried
+from cinestream_ops.engine.looking import Found, look
+from cinestream_ops.engine.planning import plan
+from cinestream_ops.errors import BadSpec, Fault, OpsError
+from cinestream_ops.plan import Plan
+from cinestream_ops.spec import ports, toml
+from cinestream_ops.spec.backup import DATA, REQUIREMENTS, SOURCE, SPEC, Manifest, PartName
+from cinestream_ops.spec.house import House
+from cinestream_ops.spec.reserved import DATABASE_ENVIRONMENT
+from cinestream_ops.spec.site import Site
+
+# Releases before the one that was saved are not in the backup.
+FORGOTTEN = ("past",)
+
+
+@dataclass(frozen=True)
+class Restoring:
+    """The *site* that is to come out of the backup in *folder*, and its `.env`."""
+
+    folder: Path
+    manifest: Manifest
+    site: Site
+    env: str
+
+    @property
+    def carried(self) -> Carried:
+        names = [PartName(name) for name in (SOURCE, REQUIREMENTS)]
+        here = [name for name in names if name in self.manifest.parts]
+        return Carried(
+            uploads={self.manifest.parts[name].sha256: self.folder / name for name in here}
+        )
+
+
+def site_of(folder: Path, saved: Manifest, name: str, found: Found) -> Site:
+    """
+    The site in the backup, as *name* and on ports that are free.
+
+    Raises `OpsError` when the name is taken or the server has no place for its database.
+    """
+    if name in found.house.sites:
+        raise OpsError(
+            f"there is a site `{name}` already", "restore it under another name: `--as NAME`"
+        )
+    table = read_spec(folder / SPEC)
+    digests = {
+        key: saved.parts[PartName(part)].sha256
+        for key, part in (("release", SOURCE), ("requirements", REQUIREMENTS))
+        if part in saved.parts
+    }
+    kept = {key: value for key, value in table.items() if key not in FORGOTTEN}
+    site = toml.site(name, {**kept, **digests})
+    if saved.database and not has_database(found, site):
+        raise OpsError(
+            f"`{name}` has a database, and this server has no MongoDB",
+            "`cinestream setup --mongodb archive` brings it",
+        )
+    return with_free_ports(site, found)
+
+
+def refuse_small_server(saved: Manifest, found: Found) -> None:
+    """What is uploaded lies there twice, until it is unpacked."""
+    needed, free = 2 * saved.size, found.facts.machine.disk_free
+    if needed > free:
+        raise OpsError(
+            f"the site takes about {needed >> 20} MiB, and the server has {free >> 20} MiB free",
+            "make room there, or restore it on a larger server",
+        )
+
+
+def read_spec(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        raise BadSpec([Fault(str(path), "is not TOML", "the backup is damaged")]) from None
+
+
+def with_free_ports(site: Site, found: Found) -> Site:
+    """*site* on its own ports if nobody has them, else on the next block."""
+    others = found.house.sites.values()
+    if not any(ports.overlap(site.block, other.block) for other in others) and not (
+        set(site.ports) & set(found.facts.listeners)
+    ):
+        return site
+    port = ports.next_port(found.house, found.facts.listeners, site.reserve)
+    return toml.edited(site, {"port": port})
+
+
+def env_for(site: Site, text: str) -> str:
+    """
+    What the new site takes over of the old `.env`; all else is made anew.
+
+    A database's URI holds the name, the host and the password of where it was.
+    """
+    anew = DATABASE_ENVIRONMENT if site.database else frozenset()
+    entries = dotenv.entries(text)
+    return "".join(f"{entry}\n" for name, entry in entries.items() if name not in anew)
+
+
+def refuse_occupied(conversation: Conversation, found: Found, restoring: Restoring) -> None:
+    answered(conversation, {**saving(found, restoring.site), "act": "occupied"})
+
+
+def restore(
+    conversation: Conversation,
+    restoring: Restoring,
+    *,
+    doing: str,
+    wait: float,
+    report: Callable[[Plan], Callable[[Event], None]],
+) -> Outcome:
+    """
+    Bring the site up with all that it had; raises `OpsError`, and the server is as it was.
+
+    *report* makes, of a plan, what hears its events.
+    """
+    found = look(conversation, wait=wait)
+    house = found.house.with_site(restoring.site)
+    with staged(conversation, found, restoring, doing, wait):
+        found = look(conversation, wait=wait)
+        made = plan_of(conversation, found, house, restoring, {restoring.site.name})
+        return apply(
+            conversation,
+            made,
+            carried=restoring.carried,
+            doing=doing,
+            wait=wait,
+            report=report(made),
+        )
+
+
+def plan_of(
+    conversation: Conversation,
+    found: Found,
+    house: House,
+    restoring: Restoring,
+    only: Collection[str],
+) -> Plan:
+    return plan(conversation, found, house, only=only, carried=restoring.carried)
+
+
+@contextmanager
+def staged(
+    conversation: Conversation, found: Found, restoring: Restoring, doing: str, wait: float
+) -> Iterator[None]:
+    """Data, `.env` and database are there within the block, and stay if it ends well."""
+    named, blobs = collections(restoring.folder, restoring.manifest)
+    who = f"{getpass.getuser()}@{socket.gethostname()}"
+    data = restoring.manifest.parts[PartName(DATA)].sha256
+    order = {
+        **saving(found, restoring.site),
+        "who": who,
+        "doing": doing,
+        "wait": wait,
+        "collections": named,
+        "data": data,
+        "deployed": bool(restoring.site.release),
+    }
+    uploads: dict[str, Blob] = {
+        **blobs,
+        data: restoring.folder / DATA,
+        "secret:env": restoring.env.encode(errors="surrogateescape"),
+    }
+    answer = answered(conversation, {**order, "act": "stage"}, uploads)
+    try:
+        yield
+    except BaseException:
+        # The first failure is the one to tell.
+        with suppress(OpsError):
+            answered(conversation, {**order, "act": "clear", "new_user": answer["new_user"]})
+        raise
+    # The site is up: a word that is lost here costs it nothing.
+    with suppress(OpsError):
+        answered(conversation, {**order, "act": "settle"})

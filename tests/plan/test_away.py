@@ -1,0 +1,88 @@
+"""
+Stopping, starting and maintenance: what is done, and in which order.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from cinestream_ops.plan import plan
+from cinestream_ops.state.facts import Facts
+from tests.desired.world import DEPLOYED, wanted
+from tests.plan.world import BARE, played, told
+
+PAGE = "file:/etc/nginx/cinestream/blog.html"
+CONF = "file:/etc/nginx/sites-available/blog.conf"
+SPEC = "file:/etc/cinestream/sites/blog.toml"
+GATE, FENCE = "put gate:nginx", "put fence:nginx"
+STOPPED, AWAY = {**DEPLOYED, "stopped": True}, {**DEPLOYED, "maintenance": {}}
+
+
+def house(spec):
+    server, blog = wanted(spec)
+    return {"": server, "blog": blog}
+
+
+def standing(spec) -> Facts:
+    return played(plan(house(spec), BARE), BARE)
+
+
+def steps(before, after) -> list[str]:
+    return told(plan(house(after), standing(before), only={"blog"}).steps)
+
+
+def test_nginx_shows_the_page_before_workers_stop():
+    assert [
+        f"put {SPEC}",
+        f"put {PAGE}",
+        FENCE,
+        f"put {CONF}",
+        GATE,
+        "remove unit:blog.target",
+        "remove unit:blog@8001.service",
+        "remove unit:blog@8002.service",
+    ] == steps(DEPLOYED, STOPPED)
+
+
+def test_workers_are_ready_before_nginx_leaves_the_page_which_goes_last():
+    assert [
+        f"put {SPEC}",
+        "put unit:blog.target",
+        "put unit:blog@8001.service",
+        "put unit:blog@8002.service",
+        FENCE,
+        f"put {CONF}",
+        GATE,
+        f"remove {PAGE}",
+    ] == steps(STOPPED, DEPLOYED)
+
+
+def test_maintenance_touches_no_worker():
+    assert [f"put {SPEC}", f"put {PAGE}", FENCE, f"put {CONF}", GATE] == steps(DEPLOYED, AWAY)
+    assert [f"put {SPEC}", FENCE, f"put {CONF}", GATE, f"remove {PAGE}"] == steps(AWAY, DEPLOYED)
+
+
+@pytest.mark.parametrize("spec", [STOPPED, AWAY, {**STOPPED, "maintenance": {}}])
+def test_once_done_there_is_nothing_to_do(spec):
+    assert not plan(house(spec), standing(spec), only={"blog"})
+
+
+@pytest.mark.parametrize(
+    ("spec", "probes"),
+    [
+        (DEPLOYED, ("blog.localhost",)),
+        (AWAY, ("blog.localhost",)),
+        (STOPPED, ()),
+        ({"port": 8001}, ()),
+    ],
+)
+def test_a_site_is_asked_whether_it_is_well_if_it_has_workers(spec, probes):
+    made = plan(house(spec), BARE)
+
+    assert [probes] == [step.item.probes for step in made.steps if step.item.kind == "gate"]
+
+
+def test_a_stopped_site_that_is_changed_starts_nothing():
+    more = {**STOPPED, "workers": 4}
+
+    assert not [step for step in steps(STOPPED, more) if "unit:" in step]

@@ -1,0 +1,12 @@
+"""
+The next release of the site in Bottle.
+"""
+
+import bottle
+
+application = bottle.Bottle()
+
+
+@application.get("/")
+def index() -> str:
+    return "a newer bottle"
