@@ -17,9 +17,9 @@ import cinestream_ops
 from cinestream_ops.agent import program
 from cinestream_ops.agent.unfinished import AGENT, COMMITTED, JOURNAL
 from cinestream_ops.state import steps
-from cinestream_ops.state.steps import Step
+from cinestream_ops.state.steps import REMOVE, Step
 
-LINES = "steps.jsonl"
+LINES, CLEANUP = "steps.jsonl", "cleanup.jsonl"
 
 
 class Journal:
@@ -34,13 +34,18 @@ class Journal:
     def unfinished(self) -> bool:
         return self.folder.exists() or self.committed.exists()
 
-    def open(self, **header: Any) -> None:
-        """Begin a journal, with the very agent that can walk it: no other version ever has to."""
+    def open(self, cleanup: Sequence[Step], **header: Any) -> None:
+        """
+        Begin a journal, with the very agent that can walk it: no other version ever has to.
+
+        What is to be cleaned up once the change stands is in it, too.
+        """
         draft = self.home / f"{JOURNAL}.draft"
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(mode=0o700)
         append(draft / AGENT, program.text(getattr(cinestream_ops, "BUNDLES", ())))
         append(draft / LINES, line(header))
+        append(draft / CLEANUP, b"".join(line(steps.words(step)) for step in cleanup))
         sync(draft)
         draft.rename(self.folder)
         sync(self.home)
@@ -58,7 +63,7 @@ class Journal:
             draft.unlink(missing_ok=True)
 
     def commit(self) -> None:
-        """From here on there is no way back, only what it kept is left to be swept."""
+        """From here on there is no way back, only what is left to be swept and cleaned up."""
         self.folder.rename(self.committed)
         sync(self.home)
 
@@ -81,6 +86,16 @@ def read(folder: Path) -> Tuple[Dict[str, Any], List[Step]]:
         return {}, []
     told = [json.loads(text) for text in whole]
     return (told[0] if told else {}), [steps.step(words) for words in told[1:]]
+
+
+def cleanup(folder: Path) -> List[Step]:
+    """What a change that stands has still to remove, some of which may be gone."""
+    try:
+        lines = (folder / CLEANUP).read_text().splitlines()
+    except FileNotFoundError:
+        return []
+    found = [steps.step(json.loads(text)) for text in lines]
+    return [step for step in found if step.verb == REMOVE]
 
 
 def line(told: Mapping[str, Any]) -> bytes:

@@ -11,9 +11,9 @@ import json
 import os
 import pwd
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, Sequence, Tuple
 
-from cinestream_ops.agent import kinds
+from cinestream_ops.agent import disk, kinds
 from cinestream_ops.state import items
 from cinestream_ops.state.items import File, Item
 
@@ -47,6 +47,13 @@ def file(home: Path, found: Owned) -> File:
     """The file that remembers what we own."""
     text = json.dumps(found, indent=1, sort_keys=True)
     return File(str(home / "owned.json"), text.encode(), 0o600, *us())
+
+
+def own(home: Path, more: Owned, gone: Iterable[str] = ()) -> None:
+    """Remember *more*, and forget what is *gone*."""
+    found = {**owned(home), **more}
+    kept = {key: each for key, each in found.items() if key not in set(gone)}
+    disk.put(file(home, kept))
 
 
 def us() -> List[str]:

@@ -34,9 +34,12 @@ def recover(home: Path, *, booting: bool = False) -> Recovered:
 def undo(home: Path, kit: Kit) -> Recovered:
     unfinished = Journal(home)
     wayback.sweep(journal.read(unfinished.committed)[1])
+    whole = clean_up(unfinished, kit)
     header, steps = journal.read(unfinished.folder)
     if not header:
-        unfinished.close()
+        # A database, say, is not there yet while the server boots.
+        if whole or not kit.booting:
+            unfinished.close()
         return None
     with kit.stops.shut():
         failed = wayback.walk(steps, kit)
@@ -46,6 +49,18 @@ def undo(home: Path, kit: Kit) -> Recovered:
         unfinished.close()
     told = {**header, "undone": sorted({step.key for step in steps} - failed.keys())}
     return remembered(home, {**told, "failed": failed})
+
+
+def clean_up(unfinished: Journal, kit: Kit) -> bool:
+    """Remove what a change that stands came to an end before; whether all of it is gone."""
+    steps = journal.cleanup(unfinished.committed)
+    with kit.stops.shut():
+        failed = [step.key for step in steps if wayback.undone([step], kit)]
+    wayback.sweep(steps)
+    gone = [step.key for step in steps if step.key not in failed]
+    if gone:
+        record.own(unfinished.home, {}, gone)
+    return not failed
 
 
 def remembered(home: Path, told: Dict[str, Any]) -> Dict[str, Any]:

@@ -124,7 +124,7 @@ class Transaction:
     def change(self, changes: Sequence[Step], hear_commit: Callable[[], None]) -> None:
         way_back = WayBack(self.journal)
         try:
-            self.journal.open(**self.holder)
+            self.journal.open(self.of(CLEANUP), **self.holder)
             for run in kinds.runs(changes):
                 way_back.push(run)
                 self.do(run)
@@ -135,7 +135,6 @@ class Transaction:
             self.walk(way_back, error)
             raise
         wayback.sweep(way_back.steps)
-        self.journal.close()
 
     def walk(self, way_back: WayBack, error: BaseException) -> None:
         """All the way back; `Refused` if some of it could not be gone."""
@@ -193,15 +192,14 @@ class Transaction:
         return record.left([(item, step.site) for step in put for item in made(step.item)])
 
     def own(self, more: record.Owned, gone: Iterable[str] = ()) -> None:
-        found = {**record.owned(self.home), **more}
-        kept = {key: each for key, each in found.items() if key not in set(gone)}
-        disk.put(record.file(self.home, kept))
+        record.own(self.home, more, gone)
 
     def finish(self) -> None:
         """Clean up and follow up; nobody has to listen, and nothing of it can undo the change."""
         with self.kit.stops.shut():
             for run in kinds.runs(self.of(CLEANUP)):
                 self.outcome(run)
+            self.journal.close()
         with self.kit.stops.alone():
             for step in self.of(FOLLOW_UP):
                 self.outcome([step])

@@ -11,6 +11,7 @@ from binascii import hexlify
 from pathlib import Path
 
 from cinestream_ops.agent.refused import Refused
+from cinestream_ops.agent.unfinished import JOURNAL
 from cinestream_ops.agent.wire import Wire
 
 
@@ -20,8 +21,7 @@ def token() -> str:
 
 def awaited(home: Path, secret: str, wire: Wire, patience: float) -> None:
     """Return once another agent vouches with *secret*; `EOFError` if the first connection ends."""
-    path = home / "commit"
-    path.unlink(missing_ok=True)
+    path = ear(home)
     os.mkfifo(path, 0o600)
     # Open for writing too, or it would be at its end whenever nobody else writes.
     handle = os.open(path, os.O_RDWR | os.O_NONBLOCK)
@@ -33,6 +33,11 @@ def awaited(home: Path, secret: str, wire: Wire, patience: float) -> None:
     finally:
         os.close(handle)
         path.unlink()
+
+
+def ear(home: Path) -> Path:
+    """In the journal, with which it goes, should we not live to remove it."""
+    return home / JOURNAL / "commit"
 
 
 def next_words(handle: int, wire: Wire, patience: float) -> bytes:
@@ -50,7 +55,7 @@ def next_words(handle: int, wire: Wire, patience: float) -> bytes:
 def vouch(home: Path, secret: str) -> None:
     """Say *secret* to the agent that awaits it; `Refused` if none does."""
     try:
-        handle = os.open(home / "commit", os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+        handle = os.open(ear(home), os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
     except OSError:
         raise Refused("nothing waits for a commit any more") from None
     try:

@@ -92,7 +92,7 @@ def test_recovery_tries_again_what_could_not_be_undone(land, somebody_mounts):
 def test_a_torn_last_line_is_of_a_step_that_was_never_taken(land):
     home = land.parent
     found = Journal(home)
-    found.open(who="ann")
+    found.open((), who="ann")
     found.append([Step("restore", File(f"{land}/first", b""))])
     journal.append(found.folder / journal.LINES, b'{"verb": "res')
 
@@ -107,7 +107,7 @@ def test_a_crash_after_the_commit_keeps_the_change(land):
     found = Journal(home)
     (land / "file").write_bytes(b"old")
     way_back = wayback.WayBack(found)
-    found.open(who="ann", doing="it", steps=1, since=0)
+    found.open((), who="ann", doing="it", steps=1, since=0)
     step = Step(PUT, File(f"{land}/file", b"new"))
     way_back.push([step])
     from cinestream_ops.agent import disk

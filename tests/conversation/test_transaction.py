@@ -168,6 +168,22 @@ def test_a_clean_up_that_fails_does_not_undo_the_change(prepared):
     assert b"new\n" == (prepared.land / "old").read_bytes()
 
 
+def test_a_clean_up_that_is_cut_off_is_finished_by_the_next_conversation(prepared):
+    first, second = prepared.put("old"), prepared.put("folder/there")
+    prepared.apply(first, second)
+    cut = [Step(REMOVE, first, phase=CLEANUP), Step(PUT, KILL, phase=CLEANUP)]
+    with pytest.raises(Unreachable):
+        prepared.apply(*cut, Step(REMOVE, second, phase=CLEANUP))
+    before = (prepared.land / "folder/there").exists()
+
+    facts = prepared.look()
+
+    assert before
+    assert not (prepared.land / "folder/there").exists()
+    assert ({}, None) == (facts.owned, facts.recovered)
+    assert set() == prepared.leftovers()
+
+
 def test_what_is_removed_is_not_ours_any_more(prepared):
     file = prepared.put("old")
     prepared.apply(file)

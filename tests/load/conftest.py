@@ -13,7 +13,7 @@ __all__ = ["Standing", "release", "standing", "stranger"]
 SITE = Path(__file__).parent / "site"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def standing(stranger, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
     """A server with the site that visitors crowd and one beside it, both over TLS."""
     for standing in set_up(stranger, f"load-{RUN}", "bookworm"):

@@ -66,7 +66,10 @@ def test_a_visitor_has_a_city_looked_at_and_the_morning_another(movies: Standing
         found = waited_for(host, "poltava")
         page = host.get("movie-app.localhost", "/poltava", "--header", "Cache-Control: no-cache")
         host.get("movie-app.localhost", "/lviv")
-        host.runs("systemctl", "start", "movie_app-refresh.service")
+        host.sh(
+            "systemctl start movie_app-refresh.service"
+            " || { journalctl -u movie_app-refresh -o cat -n 30 >&2; exit 1; }"
+        )
         morning = host.runs("journalctl", "-u", "movie_app-refresh", "-o", "cat", "-n", "20")
     owner.types("env unset movie_app ANTHROPIC_API_KEY ANTHROPIC_BASE_URL --yes")
 

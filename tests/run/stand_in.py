@@ -88,7 +88,9 @@ def page(city: City) -> str:
 def extracted(body: Body) -> Reply:
     """Each line of the page that came with the question, in the shape that was asked for."""
     text: str = body["messages"][-1]["content"][0]["content"]
-    return messages_api.showtimes(*(claim(line) for line in text.splitlines() if BAR in line))
+    # A long page is cut off somewhere in a line.
+    whole = (line for line in text.splitlines() if line.count(BAR) == len(FIELDS) - 1)
+    return messages_api.showtimes(*map(claim, whole))
 
 
 def claim(line: str) -> dict[str, Any]:

@@ -38,13 +38,13 @@ def figures(request: pytest.FixtureRequest) -> Figures:
     return request.config.stash[FIGURES]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def stranger(tmp_path_factory: pytest.TempPathFactory) -> Owner:
     """An owner who knows no server yet."""
     return Owner(tmp_path_factory.mktemp("owner"), extra={"CINESTREAM_CACHE": CACHE})
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def street(stranger: Owner) -> Iterator[Standing]:
     """A server with a site, the bystander, that nobody changes and that visitors reach by TLS."""
     for standing in set_up(stranger, "own-torture", "bookworm"):
