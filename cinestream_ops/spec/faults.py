@@ -4,7 +4,7 @@ What pydantic found wrong, said in the owner's words.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -67,11 +67,17 @@ def told(detail: ErrorDetails) -> tuple[str, str]:
 
 def advice(detail: ErrorDetails, model: type[BaseModel]) -> str:
     """What the field is for; for an unknown key, the keys there are."""
-    address = [part for part in detail["loc"] if isinstance(part, str) and part != "[key]"]
     if detail["type"] == "extra_forbidden":
-        return known_keys(address[-1], owner(model, address[:-1]))
+        # It may itself be called `[key]`.
+        *above, key = detail["loc"]
+        return known_keys(str(key), owner(model, named(above)))
+    address = named(detail["loc"])
     field = owner(model, address[:-1]).model_fields.get(address[-1]) if address else None
     return (field.description or "") if field else ""
+
+
+def named(places: Sequence[int | str]) -> list[str]:
+    return [part for part in places if isinstance(part, str) and part != "[key]"]
 
 
 def known_keys(key: str, model: type[BaseModel]) -> str:

@@ -299,6 +299,16 @@ def test_a_dump_keeps_choices_that_agree_with_the_defaults():
     assert expected == set(dumped)
 
 
+@pytest.mark.parametrize("key", ["[key]", "nmae"])
+def test_an_unknown_key_is_told_with_those_there_are_whatever_it_is_called(key):
+    table = {"port": 8001, "domains": [{"name": "a.example.com", key: 1}]}
+
+    with pytest.raises(BadSpec) as refused:
+        toml.site("blog", table)
+
+    assert "`name`, `www`" in refused.value.faults[0].hint
+
+
 def outcome(act):
     """What *act* returns, or the faults it is refused for."""
     try:
