@@ -135,6 +135,8 @@ class Transaction:
             self.walk(way_back, error)
             raise
         wayback.sweep(way_back.steps)
+        if not self.of(CLEANUP):
+            self.journal.close()
 
     def walk(self, way_back: WayBack, error: BaseException) -> None:
         """All the way back; `Refused` if some of it could not be gone."""

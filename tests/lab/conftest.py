@@ -96,9 +96,9 @@ def name_of(pid: int) -> str:
         return ""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def lab_server() -> Iterator[Callable[..., Server]]:
-    """Boots a new server of a suite at each call; all of them end with the session."""
+    """Boots a new server of a suite at each call; all of them end with the module."""
     names: list[str] = []
     numbers = itertools.count(1)
 
@@ -119,13 +119,13 @@ def gone(name: str) -> None:
         """The test has taken it down."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server(lab_server) -> Server:
     """A server that is booted once and shared."""
     return lab_server()
 
 
-@pytest.fixture(scope="session", params=SUITES)
+@pytest.fixture(scope="module", params=SUITES)
 def each_server(request, lab_server, server) -> Server:
     """A shared server of each suite."""
     return server if request.param == server.lab.suite else lab_server(request.param)

@@ -277,11 +277,10 @@ def test_a_message_of_two_lines_is_refused_and_not_repeated(shop: Shop):
 
 def kill_in_the_middle(rough: Standing) -> None:
     """A change whose agent is killed once it has touched the site's slice."""
-    with in_the_middle(rough, "edit-site shop --workers 9 --yes"):
+    with in_the_middle(rough, "edit-site shop --workers 20 --yes"):
         rough.host.sh(
-            f"for i in $(seq 3000); do grep -q {SLICE} {JOURNAL} && exit; sleep .01; done; exit 1"
+            f"for i in $(seq 3000); do grep -q {SLICE} {JOURNAL} && break; sleep .01; done; {KILL}"
         )
-        rough.host.sh(KILL)
 
 
 def test_recover_tells_what_was_being_done_and_that_it_is_undone(rough: Standing):
