@@ -90,12 +90,9 @@ def read(folder: Path) -> Tuple[Dict[str, Any], List[Step]]:
 
 def cleanup(folder: Path) -> List[Step]:
     """What a change that stands has still to remove, some of which may be gone."""
-    try:
-        lines = (folder / CLEANUP).read_text().splitlines()
-    except FileNotFoundError:
-        return []
-    found = [steps.step(json.loads(text)) for text in lines]
-    return [step for step in found if step.verb == REMOVE]
+    path = folder / CLEANUP
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [step for step in map(steps.step, map(json.loads, lines)) if step.verb == REMOVE]
 
 
 def line(told: Mapping[str, Any]) -> bytes:

@@ -52,7 +52,7 @@ def bounded() -> List[str]:
     """What stands before a command that builds, so that it takes no visitor's time or memory."""
     if not systemd.RUNS.is_dir():
         return NICE
-    scope = ["systemd-run", "--scope", "--quiet", "--collect", "--description=Building"]
+    scope = ["systemd-run", "--scope", "--quiet", "--collect"]
     return [*scope, *(f"--property={each}" for each in BOUNDS), *NICE]
 
 
