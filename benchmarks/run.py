@@ -100,8 +100,8 @@ class Bench:
         self.times.setdefault((what, tool), []).append(took)
         print(f"{what}: {tool} {took:.2f} s", file=sys.stderr)
 
-    def sh(self, script: str) -> None:
-        self.run(lab.ssh_argv(self.server, [script]))
+    def sh(self, script: str) -> float:
+        return self.run(lab.ssh_argv(self.server, [script]))
 
 
 def nothing_to_do(bench: Bench, told: Path) -> None:

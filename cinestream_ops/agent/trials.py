@@ -51,8 +51,9 @@ def start(item: Trial, unit: str, kit: Kit) -> int:
     try:
         kit.run([*run, *transient.escaped(words)], PATIENCE)
     except Refused as error:
-        why = transient.last_words(unit) or error.why
-        raise Refused(f"a trial worker of `{item.site}` did not start:\n{why}", HINT) from None
+        why = (transient.last_words(unit) or error.why).replace("error: ", "", 1)
+        said = f"\n{why}" if "\n" in why else f" {why}"
+        raise Refused(f"a trial worker of `{item.site}` did not start:{said}", HINT) from None
     return port
 
 

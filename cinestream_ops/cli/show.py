@@ -97,7 +97,7 @@ def word(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, str):
-        return value
+        return value.replace("\n", " ")
     if isinstance(value, Mapping):
         return ", ".join(f"{key}={word(each)}" for key, each in value.items()) or "-"
     if isinstance(value, Iterable):

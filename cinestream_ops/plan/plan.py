@@ -15,6 +15,7 @@ from cinestream_ops.state.items import (
     ACTS,
     Absent,
     Certificate,
+    Check,
     EnvFile,
     Hook,
     Item,
@@ -100,13 +101,19 @@ def missing(site: str, items: tuple[Item, ...], facts: Facts) -> Iterator[Step]:
     steps = [Step(PUT, item, facts.items.get(item.key), phase(item), site) for item in unmet]
     yield from steps
     runs = any(at_work(item, facts) for item in items)
-    yield from (Step(PUT, item, site=site) for item in items if is_due(item, steps, runs))
+    yield from (Step(PUT, item, site=site) for item in due(items, steps, runs))
+
+
+def due(items: tuple[Item, ...], steps: list[Step], runs: bool) -> list[Item]:
+    """The acts among *items* that *steps* call for, on a site whose workers run or not."""
+    found = [item for item in items if isinstance(item, ACTS) and is_due(item, steps, runs)]
+    # A trial imports all that a check would; but no hook may run for what cannot be imported.
+    tried = any(isinstance(item, Trial) for item in found)
+    hooked = any(isinstance(item, Hook) and item.first for item in found)
+    return [item for item in found if hooked or not (tried and isinstance(item, Check))]
 
 
 def is_due(item: Item, steps: list[Step], runs: bool) -> bool:
-    """Whether the act *item* is called for by *steps* on its site, whose workers run or not."""
-    if not isinstance(item, ACTS):
-        return False
     if isinstance(item, Hook):
         return any(goes_live(step) for step in steps)
     if isinstance(item, Trial):

@@ -128,7 +128,7 @@ def verb(step: Step) -> str:
         Check: "check that",
         Hook: "run",
         Trial: "try",
-        Gate: "test nginx, reload it and probe",
+        Gate: "test",
         Certificate: "get",
     }
     return fixed.get(type(step.item)) or ("change" if step.before else "create")
@@ -160,7 +160,9 @@ def phrase(item: Item) -> str:
     if isinstance(item, Trial):
         return f"one worker of `{item.site}` as all will be, before any of them changes"
     if isinstance(item, Gate):
-        return f"{len(item.probes)} host name{'' if len(item.probes) == 1 else 's'}"
+        count = len(item.probes)
+        hosts = f"{count} host name{'' if count == 1 else 's'}"
+        return f"nginx, reload it and probe {hosts}" if count else "nginx and reload it"
     if isinstance(item, Certificate):
         return f"a certificate for {', '.join(f'`{name}`' for name in item.names)}"
     if isinstance(item, MongoAdmin):

@@ -40,6 +40,13 @@ def test_a_release_is_tried_between_the_hooks_before_any_worker_runs_it(standing
     ] == steps
 
 
+def test_a_trial_is_check_enough_where_no_hook_comes_before_it(standing):
+    steps = told(plan(wanted(POST, release="r2"), standing).steps)
+
+    assert "put trial:blog" in steps
+    assert "put check:`app:app` can be imported" not in steps
+
+
 def test_another_environment_is_tried_and_calls_for_no_hook(standing):
     changed = tuple(
         replace(item, plain=(("COLOUR", "red"),)) if isinstance(item, EnvFile) else item

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import re
+import select
 import shlex
 import signal
 import socket
@@ -103,6 +104,10 @@ def speaking(port: int, text: str) -> Iterator[socket.socket]:
 def everything(sock: socket.socket) -> str:
     """All that comes until the other side closes."""
     return b"".join(iter(lambda: sock.recv(65536), b"")).decode()
+
+
+def is_silent(sock: socket.socket) -> bool:
+    return not select.select([sock], [], [], 0)[0]
 
 
 def fields(line: str) -> dict[str, str]:
@@ -366,6 +371,36 @@ def test_a_request_in_flight_is_finished_on_sigterm(blog):
     assert 0 == code
     assert answer.endswith("hello")
     assert "Connection: close" in answer
+
+
+def test_a_request_that_holds_up_the_stop_keeps_nobody_waiting(blog):
+    worker = blog.start(*wsgi(blog)).ready()
+    with speaking(worker.port, "GET /sleep?2 HTTP/1.0\r\n\r\n") as sock:
+        time.sleep(0.3)
+        worker.process.send_signal(signal.SIGTERM)
+        worker.ear.hear("STOPPING=1", 1)
+
+        assert "hello" == get(worker.port, "/").text
+
+        assert is_silent(sock)
+        assert everything(sock).endswith("hello")
+    assert 0 == worker.process.wait(10)
+
+
+def test_who_comes_late_does_not_hold_up_the_stop(blog):
+    worker = blog.start(*wsgi(blog)).ready()
+    with speaking(worker.port, "GET /sleep?1 HTTP/1.0\r\n\r\n") as first:
+        time.sleep(0.3)
+        worker.process.send_signal(signal.SIGTERM)
+        worker.ear.hear("STOPPING=1", 1)
+        with speaking(worker.port, "GET /sleep?1 HTTP/1.0\r\n\r\n") as second:
+            assert everything(first).endswith("hello")
+            time.sleep(0.3)
+            with speaking(worker.port, "GET / HTTP/1.0\r\n\r\n") as third:
+                assert everything(second).endswith("hello")
+                assert 0 == worker.process.wait(10)
+
+                assert is_silent(third)
 
 
 def test_a_connection_accepted_but_not_yet_spoken_on_is_answered_after_sigterm(blog):

@@ -8,9 +8,9 @@ applications that are not ours.  It may know nothing of an application but its n
                              [--check]
 
 It reads `.env`, imports the application, takes the listening socket from systemd or binds
-127.0.0.1:N, says `READY=1`, and serves.  On SIGTERM it accepts nothing more, answers everything it
-has accepted, and exits 0; connections that it did not accept wait in systemd's socket for the next
-process.
+127.0.0.1:N, says `READY=1`, and serves.  On SIGTERM it finishes what it has begun, answers whoever
+comes meanwhile, for at most half of `DRAIN_SECONDS`, and exits 0 once everything that it accepted
+is answered; connections that it did not accept wait in systemd's socket for the next process.
 
 An application that is `package.module:app` may have two companions in the same module (or as
 attributes of the object): `cinestream_ready() -> (bool, str)` is asked by `/readyz`, and the text

@@ -64,9 +64,10 @@ class Connection(http.HTTPConnection):
         self.requests_seen = 0
 
     def communicate(self) -> bool:
-        self.server.progress = time.monotonic()
+        self.server.progress = self.server.begun[self] = time.monotonic()
         try:
             return bool(super().communicate())  # type: ignore[no-untyped-call]
         finally:
             self.answered = True
+            del self.server.begun[self]
             self.server.progress = time.monotonic()

@@ -51,6 +51,9 @@ class Server(wsgi.Server):
         self.max_request_body_size = limits.body_bytes
         self.software = "Cheroot"
         self.progress = time.monotonic()
+        self.begun: dict[Connection, float] = {}
+        self._stopped = 0.0
+        self._patience = limits.drain_seconds / 2
         self._door = door
         self._waiting = selectors.DefaultSelector()
         self._returned: collections.deque[Connection] = collections.deque()
@@ -65,14 +68,19 @@ class Server(wsgi.Server):
         self.ready = True
 
     def serve(self) -> None:
-        """Answer until `stop` is called, and then everything that was accepted before it."""
-        while self.ready:
+        """
+        Answer until `stop` is called, and then everything that was accepted before it.
+
+        While that takes long, others are answered too: our successor is not there before we leave.
+        """
+        while self.ready or self._is_held_up():
             self._mind_the_door()
-            self._turn(timeout=1 if self._door.is_open else 0.01)
+            self._turn(timeout=1 if self.ready and self._door.is_open else 0.01)
         self._drain()
 
     def stop(self) -> None:
         """Let `serve` come to its end.  May be called from a signal handler and from any thread."""
+        self._stopped = time.monotonic()
         self.ready = False
         self._ring()
 
@@ -109,8 +117,13 @@ class Server(wsgi.Server):
         with contextlib.suppress(BlockingIOError):
             self._rope.send(b"!")
 
+    def _is_held_up(self) -> bool:
+        """Whether a thread is still at what it had begun before we were told to stop."""
+        first = min(list(self.begun.values()), default=self._stopped)
+        return first < self._stopped and time.monotonic() < self._stopped + self._patience
+
     def _mind_the_door(self) -> None:
-        if self._door.is_open != (self.queued < AHEAD):
+        if self._door.is_open != (self.queued < (AHEAD if self.ready else 1)):
             self._door.turn(self._waiting)
 
     def _turn(self, timeout: float) -> None:
