@@ -48,6 +48,7 @@ LOCK := env -u PIP_FIND_LINKS $(BIN)/uv pip compile --quiet --universal \
 bench: install system ## how long changes take and what the tenant costs, beside the floor (PEERS=--peers: and the neighbours)
 	$(BIN)/python benchmarks/thinking.py
 	$(BIN)/python benchmarks/run.py $(PEERS)
+	$(BIN)/python benchmarks/deploys.py
 	@.ci/system bench
 	$(BIN)/python benchmarks/tenant.py
 	$(BIN)/python benchmarks/pages.py
