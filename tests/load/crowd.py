@@ -16,7 +16,8 @@ from pathlib import Path
 from cinestream_ops.lab import Lab
 
 PROGRAM = Path(__file__).parent / "visitors.py"
-QUICK, SLOW, NEXT_DOOR = "quick", "slow", "next door"
+QUICK, SLOW, FORM, NEXT_DOOR = "quick", "slow", "form", "next door"
+FORM_BYTES = 20_000
 PATIENCE = 120  # seconds for the last answers
 
 
@@ -30,6 +31,7 @@ class Size:
     addresses: int
     pause: float
     slow_seconds: int
+    forms: int = 0
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class Visitor:
     path: str
     pause: float
     keeps: bool
+    sends: int = 0
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,9 @@ def visitors(size: Size, streets: Sequence[str], site: str, neighbour: str) -> I
     for number in range(size.slow):
         path = f"/slow?seconds={size.slow_seconds}"
         yield Visitor(f"s{number}", SLOW, streets[number], site, path, 0.1, keeps=True)
+    for number in range(size.forms):
+        source = streets[-1 - number % len(streets)]
+        yield Visitor(f"f{number}", FORM, source, site, "/", size.pause, False, FORM_BYTES)
     for number in range(size.next_door):
         yield Visitor(f"n{number}", NEXT_DOOR, streets[0], neighbour, "/", size.pause / 2, True)
 

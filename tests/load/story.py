@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.load import changes, crowd, streets
 from tests.load.changes import Change
-from tests.load.crowd import NEXT_DOOR, QUICK, SLOW, Answer, Size, Span
+from tests.load.crowd import FORM, NEXT_DOOR, QUICK, SLOW, Answer, Size, Span
 from tests.owner.conftest import Standing
 
 SITE, NEIGHBOUR = "crowded.example.test", "beside.example.test"
@@ -73,7 +73,7 @@ def table(story: Story) -> str:
     heads = ("seconds", "requests", "failed", "crossed", "p50 ms", "p99 ms", "max ms")
     rows = [f"{'':28}" + "".join(f"{head:>10}" for head in heads)]
     rows += [row(span, span.of(story.answers, QUICK)) for span in [*story.spans, story.whole]]
-    for kind in (SLOW, NEXT_DOOR):
+    for kind in (SLOW, FORM, NEXT_DOOR):
         rows.append(
             row(
                 Span(kind, story.whole.began, story.whole.ended),

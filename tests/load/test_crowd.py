@@ -16,7 +16,7 @@ from tests.load.story import Story
 
 pytestmark = [pytest.mark.lab, pytest.mark.torture, pytest.mark.timeout(3600)]
 
-SIZE = Size(quick=200, slow=8, next_door=8, addresses=100, pause=0.35, slow_seconds=10)
+SIZE = Size(quick=184, slow=8, next_door=8, addresses=100, pause=0.35, slow_seconds=10, forms=16)
 HASTY = Size(quick=200, slow=0, next_door=8, addresses=100, pause=0.35, slow_seconds=0)
 REQUESTS = 200_000
 

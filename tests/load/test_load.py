@@ -9,12 +9,12 @@ import pytest
 from tests.load import story
 from tests.load.changes import BACK, DEPLOY, GROW, SHRINK, changes, kills
 from tests.load.conftest import Standing, release
-from tests.load.crowd import NEXT_DOOR, QUICK, SLOW, Size, failed
+from tests.load.crowd import FORM, NEXT_DOOR, QUICK, SLOW, Size, failed
 from tests.load.story import Story
 
 pytestmark = pytest.mark.lab
 
-SIZE = Size(quick=40, slow=2, next_door=4, addresses=20, pause=0.2, slow_seconds=3)
+SIZE = Size(quick=40, slow=2, next_door=4, addresses=20, pause=0.2, slow_seconds=3, forms=4)
 HASTY = Size(quick=40, slow=0, next_door=4, addresses=20, pause=0.2, slow_seconds=0)
 
 
@@ -34,6 +34,13 @@ def test_a_long_request_survives_restart_deploy_and_rollback(told: Story):
 
     assert [] == [each.failure for each in long if each.failure]
     assert {"one", "two"} == {each.release for each in long}
+
+
+def test_every_form_arrives_once_and_whole(told: Story):
+    forms = told.whole.of(told.answers, FORM)
+
+    assert [] == [each.failure for each in forms if each.failure or each.crossed]
+    assert 4 == len({each.visitor for each in forms})
 
 
 def test_a_healthy_site_is_answered_all_the_while(told: Story):

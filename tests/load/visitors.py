@@ -68,6 +68,7 @@ class Visitor:
     path: str
     pause: float
     keeps: bool
+    sends: int = 0  # bytes of a form
     cookie: str = ""
     asked: int = 0
     line: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = field(default=None)
@@ -79,12 +80,13 @@ class Visitor:
     def request(self) -> bytes:
         mark = "&" if "?" in self.path else "?"
         lines = [
-            f"GET {self.path}{mark}token={self.token} HTTP/1.1",
+            f"{'POST' if self.sends else 'GET'} {self.path}{mark}token={self.token} HTTP/1.1",
             f"Host: {self.host}",
             f"Connection: {'keep-alive' if self.keeps else 'close'}",
             *([f"Cookie: {self.cookie}"] if self.cookie else []),
+            *([f"Content-Length: {self.sends}"] if self.sends else []),
         ]
-        return "\r\n".join([*lines, "", ""]).encode()
+        return "\r\n".join([*lines, "", ""]).encode() + b"x" * self.sends
 
 
 class Crowd:

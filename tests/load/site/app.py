@@ -18,6 +18,9 @@ def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable
     asked = parse_qs(environ["QUERY_STRING"])
     if environ["PATH_INFO"] == "/slow":
         time.sleep(float(asked["seconds"][0]))
+    size = int(environ.get("CONTENT_LENGTH") or 0)
+    if len(environ["wsgi.input"].read(size)) < size:
+        raise ValueError("half a form")
     body = (
         f"{asked.get('token', ['-'])[0]} {os.getpid()} {environ['SERVER_PORT']} {RELEASE}".encode()
     )
