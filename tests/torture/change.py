@@ -22,6 +22,8 @@ NAMELESS = f"domain remove {SITE} {DOMAIN} --yes"
 AS_IT_WAS = f"deploy {SITE} {BOTTLE} --yes"
 ANEW = f"deploy {SITE} {NEWER} --yes"
 BACK = f"rollback {SITE} --yes"
+RENAMED = f"rename-site {SITE} diary --yes"
+AS_BEFORE = f"rename-site diary {SITE} --yes"
 
 
 @dataclass(frozen=True)
@@ -44,5 +46,6 @@ CHANGES = (
     Change("domain remove", NAMELESS, NAMED, (ADD, NAMED)),
     Change("deploy", ANEW, BACK, (ADD, ANEW, AS_IT_WAS)),
     Change("rollback", BACK, BACK, (ADD, ANEW)),
+    Change("rename-site", RENAMED, AS_BEFORE, (ADD,)),
 )
 SETUP = Change("setup", "setup --yes", "")

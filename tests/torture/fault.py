@@ -18,6 +18,7 @@ from cinestream_ops.channel.conversation import Blob, Conversation, Event
 from tests.torture import processes
 
 COMMIT = "commit"
+AFTER = "after the commit: "
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,9 @@ class Stricken(Conversation):
             for name in named(event):
                 if name == COMMIT:
                     yield event  # the answer to which is the commit
+                kept = AFTER if COMMIT in moments else ""
                 moments.append(name)
-                moment = f"{name} {moments.count(name)}"
+                moment = f"{kept}{name} {moments.count(name)}"
                 if self.fault.meets(len(moments), moment):
                     self.tell(moment)
                     self.fault.strike()

@@ -33,7 +33,7 @@ PASSED = re.compile(
 # Renewed by every certificate, deploy or look: what counts is that they are there.
 RESTLESS = re.compile(r"/etc/letsencrypt/.*|/var/lib/cinestream/.*\.json|/etc/letsencrypt")
 MOMENT = re.compile(rb'(?m)^deployed = .*\n|"?deployed"? ?[=:] ?"[^"]*",?')
-OURS = re.compile(r"shop|blog|cinestream|nginx|mongodb|certbot|movie_app|trial")
+OURS = re.compile(r"shop|blog|diary|cinestream|nginx|mongodb|certbot|movie_app|trial")
 
 
 def files() -> Iterator[tuple[str, str]]:

@@ -24,6 +24,7 @@ SOME = (
     ("edit-site up", "power", (6,)),
     ("deploy", "connection", (2, 6, 9)),
     ("remove-site", "agent", (2, 6, 10, 14)),
+    ("rename-site", "agent", (5, 12, 24, 33)),
 )
 ROUNDS = 3
 HOUR = 3600  # seconds that one change may take, with all its moments

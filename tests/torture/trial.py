@@ -13,13 +13,13 @@ from cinestream_ops.cli.fail import PENDING
 from tests.owner.owner import CommandFailed, Host, Owner
 from tests.torture import command, processes, state
 from tests.torture.change import SITE, Change
-from tests.torture.fault import COMMIT, Fault
+from tests.torture.fault import AFTER, COMMIT, Fault
 from tests.torture.prober import Prober
 from tests.torture.state import State
 
 BYSTANDER = "shop.example.test"
 PATIENCE = 120.0  # seconds that a server left alone may take to put things back
-KEPT = (COMMIT, "follow-up ")  # the moments when there is no way back any more
+KEPT = (COMMIT, AFTER)  # the moments when there is no way back any more
 OLD, NEW, NEITHER = "old", "new", "neither"
 
 
