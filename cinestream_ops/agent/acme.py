@@ -31,7 +31,7 @@ def meta(directory: str) -> Dict[str, Any]:
     except (OSError, ValueError) as error:
         raise Refused(
             f"the authority at `{directory}` does not answer: {error}",
-            "nothing is to be done if it is away for a while; else look at the address",
+            "it may be away for a while; else look at the address",
         ) from None
 
 
@@ -74,7 +74,7 @@ def certbot(words: List[str], kit: Kit) -> None:
         with kit.stops.allowed():
             # Reports go to one stream and errors to the other: only both tell the reason.
             done = subprocess.run(
-                ["certbot", *words],
+                ["certbot", "--debug", *words],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -89,7 +89,7 @@ def certbot(words: List[str], kit: Kit) -> None:
     if done.returncode:
         raise Refused(
             condensed(done.stdout.decode("utf-8", "replace")),
-            "see `journalctl` and `/var/log/letsencrypt/letsencrypt.log`",
+            "see `/var/log/letsencrypt/letsencrypt.log`",
         )
 
 
@@ -98,6 +98,10 @@ def condensed(output: str) -> str:
     details = re.findall(r"Domain:\s*(\S+)\s+Type:\s*\S+\s+Detail:\s*([^\n]+)", output)
     if details:
         return "; ".join(f"`{name}`: {detail.strip()}" for name, detail in details)
+    # certbot may lose the authority's refusal on its way out (Debian 12): its trace has it.
+    refused = re.findall(r"acme:error:(.+)", output)
+    if refused:
+        return f"the authority: {refused[-1]}"
     noise = re.compile(r"Ask for help|Saving debug log|See the logfile|\s*$|- - -")
     lines = [line.strip() for line in output.splitlines() if not noise.match(line)]
     return " ".join(lines[-2:]) or "`certbot` failed without a word"

@@ -6,10 +6,20 @@ Nothing here changes a site that is there: what is brought back is put where not
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any, Callable, Dict
 
-from cinestream_ops.agent import backup_database, backup_saving, backup_staging, incoming
+from cinestream_ops.agent import (
+    backup_cloning,
+    backup_database,
+    backup_record,
+    backup_renaming,
+    backup_saving,
+    backup_staging,
+    incoming,
+    record,
+)
 from cinestream_ops.agent.kit import Kit
 from cinestream_ops.agent.refused import Refused
 from cinestream_ops.agent.wire import Wire
@@ -28,18 +38,38 @@ def answer(order: Order, wire: Wire, home: Path) -> Dict[str, Any]:
         incoming.discard(home)
 
 
+def saved(order: Order, kit: Kit) -> Dict[str, Any]:
+    """All that `backup_saving.saved` tells; the history tells who took the copy."""
+    began = time.time()
+    answer = backup_saving.saved(order, kit)
+    who = {"who": order["who"], "doing": f"backup create {order['user']}", "steps": 0}
+    when = {"when": began, "seconds": round(time.time() - began, 1)}
+    record.remember(kit.home, {**who, **when, "outcome": "done", "why": ""})
+    return answer
+
+
+def standing(order: Order, kit: Kit) -> Dict[str, Any]:
+    """How the backups are that this server makes by itself."""
+    return {"sites": backup_record.standing(kit.home, order["units"])}
+
+
 def compared(order: Order, kit: Kit) -> Dict[str, Any]:
     """What the collections of *order* hold once they are in a database of their own."""
     collections = backup_database.with_paths(order["collections"], kit)
-    return backup_database.told(kit, do="check", database=order["database"], load=collections)
+    return backup_database.told(kit, do="check", load=collections)
 
 
 ACTS: Dict[str, Callable[[Order, Kit], Dict[str, Any]]] = {
+    "standing": standing,
     "measure": backup_saving.measured,
-    "save": backup_saving.saved,
+    "save": saved,
     "compare": compared,
     "occupied": backup_staging.occupied,
     "stage": backup_staging.staged,
+    "renamable": backup_renaming.renamable,
+    "renamed": backup_renaming.renamed,
+    "weigh": backup_cloning.weighed,
+    "clone": backup_cloning.cloned,
     "settle": backup_staging.settled,
     "clear": backup_staging.cleared,
 }

@@ -1,7 +1,8 @@
 """
-What a backup holds, put where a new site will find it: its data, its `.env`, its database.
+What belongs to a site, put where the site will find it: its data, its `.env`, its database.
 
-It is put where nothing stands, and a site takes it over as it would what an earlier one left.
+It comes out of a backup, or of another site.  It is put where nothing stands, and a site takes it
+over as it would what an earlier one left.
 """
 
 from __future__ import annotations
@@ -11,26 +12,28 @@ import shutil
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, Iterator
+from typing import Any, Callable, Dict, Iterator, List
 
-from cinestream_ops.agent import backup_child, backup_database, lock, mongodb, users
+from cinestream_ops.agent import backup_child, backup_database, lock, mongodb, recover, users
 from cinestream_ops.agent.kit import Kit
 from cinestream_ops.agent.refused import Refused
 from cinestream_ops.state.items import Database, User
 from cinestream_ops.state.steps import PUT, REMOVE, Step
 
 MARKS = "restoring"
-NAMELESS = "choose another name with `--as`, or remove what is left there"
+NAMELESS = "choose another name, or remove what is left there"
+
+Order = Dict[str, Any]
 
 
-def occupied(order: Dict[str, Any], kit: Kit) -> Dict[str, Any]:
+def occupied(order: Order, kit: Kit) -> Dict[str, Any]:
     """Whether anything stands where *order* would put something; `Refused` tells what."""
     if not broken_off(order, kit):
         refuse_occupied(order, kit)
     return {}
 
 
-def broken_off(order: Dict[str, Any], kit: Kit) -> bool:
+def broken_off(order: Order, kit: Kit) -> bool:
     """
     Whether what stands there was put there by a restore that came to no end.
 
@@ -39,16 +42,27 @@ def broken_off(order: Dict[str, Any], kit: Kit) -> bool:
     return mark(order, kit).exists() and not os.path.lexists(f"{order['home']}/src")
 
 
-def refuse_occupied(order: Dict[str, Any], kit: Kit) -> None:
+def refuse_occupied(order: Order, kit: Kit) -> None:
     if os.path.lexists(order["home"]):
         raise Refused(f"`{order['home']}` is there, left by an earlier site", NAMELESS)
+    refuse_stranger(order)
     database = order["database"]
     if database and backup_database.told(kit, do="measure", database=database)["collections"]:
         raise Refused(f"there is a MongoDB database `{database}` already", NAMELESS)
 
 
-def staged(order: Dict[str, Any], kit: Kit) -> Dict[str, Any]:
-    """All of it, or nothing."""
+def refuse_stranger(order: Order) -> None:
+    if found := users.account(order["user"]):
+        users.refuse_stranger(User(order["user"], order["home"]), found["home"])
+
+
+def staged(order: Order, kit: Kit) -> Dict[str, Any]:
+    """What the blobs of *order* hold, all of it or nothing."""
+    return filled(order, kit, unpacked)
+
+
+def filled(order: Order, kit: Kit, fill: Callable[[Order, Kit], Dict[str, Any]]) -> Dict[str, Any]:
+    """A home that *fill* puts everything into, and what it tells; after a failure nothing."""
     with alone(order, kit):
         occupied(order, kit)
         if broken_off(order, kit):
@@ -57,24 +71,28 @@ def staged(order: Dict[str, Any], kit: Kit) -> Dict[str, Any]:
         mark(order, kit).parent.mkdir(mode=0o700, exist_ok=True)
         mark(order, kit).touch(0o600)
         try:
-            put(order, kit)
+            told = put(order, kit, fill)
         except BaseException:
             with kit.stops.shut():
                 remove({**order, "new_user": new}, kit)
             raise
         if not order["deployed"]:
-            mark(order, kit).unlink()
-    return {"new_user": new}
+            unmark(order, kit)
+    return {**told, "new_user": new}
 
 
-def settled(order: Dict[str, Any], kit: Kit) -> Dict[str, Any]:
+def settled(order: Order, kit: Kit) -> Dict[str, Any]:
     """What was staged is a site's now."""
-    if mark(order, kit).exists():
-        mark(order, kit).unlink()
+    unmark(order, kit)
     return {}
 
 
-def cleared(order: Dict[str, Any], kit: Kit) -> Dict[str, Any]:
+def unmark(order: Order, kit: Kit) -> None:
+    if mark(order, kit).exists():
+        mark(order, kit).unlink()
+
+
+def cleared(order: Order, kit: Kit) -> Dict[str, Any]:
     """What was staged, gone again."""
     with alone(order, kit):
         remove(order, kit)
@@ -82,7 +100,7 @@ def cleared(order: Dict[str, Any], kit: Kit) -> Dict[str, Any]:
 
 
 @contextmanager
-def alone(order: Dict[str, Any], kit: Kit) -> Iterator[None]:
+def alone(order: Order, kit: Kit) -> Iterator[None]:
     holder = {"who": order["who"], "doing": order["doing"], "since": time.time()}
     holder["pid"] = os.getpid()
 
@@ -90,50 +108,60 @@ def alone(order: Dict[str, Any], kit: Kit) -> Iterator[None]:
         kit.tell("waiting", **{"for": whom})
 
     with lock.held(kit.home, holder, order["wait"], waiting):
+        recover.refuse_unfinished(kit.home)
         yield
 
 
-def mark(order: Dict[str, Any], kit: Kit) -> Path:
+def mark(order: Order, kit: Kit) -> Path:
     """Is there until a site has taken over what was staged: what stands then is nobody's yet."""
     return Path(kit.home, MARKS, order["user"])
 
 
-def put(order: Dict[str, Any], kit: Kit) -> None:
+def put(order: Order, kit: Kit, fill: Callable[[Order, Kit], Dict[str, Any]]) -> Dict[str, Any]:
     home, user = order["home"], order["user"]
     users.do(Step(PUT, User(user, home)), kit)
     Path(home).mkdir(0o711)
     Path(home, "data").mkdir(0o700)
-    env(f"{home}/.env", user, kit)
     shutil.chown(f"{home}/data", user, user)
-    unpack(f"{home}/data", user, kit.blob_path(order["data"]))
+    told = fill(order, kit)
     # Only now: whoever has it could lead root elsewhere with a link.
     shutil.chown(home, user, "www-data")
     Path(home).chmod(0o750)
+    return told
+
+
+def unpacked(order: Order, kit: Kit) -> Dict[str, Any]:
+    home, user = order["home"], order["user"]
+    env(f"{home}/.env", user, kit.blob("secret:env"))
+    unpack(f"{home}/data", user, kit.blob_path(order["data"]))
     if order["database"]:
         load = backup_database.with_paths(order["collections"], kit)
         backup_database.told(kit, do="load", database=order["database"], load=load)
+    return {}
 
 
-def env(path: str, user: str, kit: Kit) -> None:
+def env(path: str, user: str, content: bytes) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(handle, "wb") as out:
-        out.write(kit.blob("secret:env"))
+        out.write(content)
     shutil.chown(path, user, user)
 
 
 def unpack(folder: str, user: str, archive: Path) -> None:
     """As the site's user, who can write nowhere else, whatever the archive says."""
-    argv = ["tar", "--extract", "--preserve-permissions", f"--directory={folder}", "--file=-"]
-    with archive.open("rb") as stdin, backup_child.started(argv, stdin, user) as child:
+    with archive.open("rb") as stdin, backup_child.started(unpacking(folder), stdin, user) as child:
         child.end()
 
 
-def remove(order: Dict[str, Any], kit: Kit) -> None:
+def unpacking(folder: str) -> List[str]:
+    return ["tar", "--extract", "--preserve-permissions", f"--directory={folder}", "--file=-"]
+
+
+def remove(order: Order, kit: Kit) -> None:
     if os.path.lexists(order["home"]):
         shutil.rmtree(order["home"])
     if order["database"]:
         mongodb.drop_database(Database(order["database"]))
     if order.get("new_user"):
         users.do(Step(REMOVE, User(order["user"], order["home"])), kit)
-    if mark(order, kit).exists():
-        mark(order, kit).unlink()
+    unmark(order, kit)

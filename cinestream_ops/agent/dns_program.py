@@ -2,6 +2,7 @@
 The program that asks the DNS, as text: it runs on our own tools, where dnspython is.
 
 The server's own resolver would also read `/etc/hosts`, which nobody else does, and knows no CAA.
+Of CAA records the nearest set on the way up counts, and it alone (RFC 8659, 3).
 """
 
 PROGRAM = r"""
@@ -16,7 +17,6 @@ def found(name, kind):
         return []
 
 def caa(name):
-    # RFC 8659, 3: the nearest set on the way up counts, and it alone.
     labels = name.split(".")
     for start in range(len(labels)):
         rows = found(".".join(labels[start:]), "CAA")

@@ -206,8 +206,12 @@ def port(number: int) -> Finding:
     strangers = {pid: name for pid, name in holders.items() if name != "nginx"}
     if not strangers:
         return finding(OK, f"port {number} is {'held by nginx' if holders else 'free'}")
-    who = ", ".join(f"`{name}` (pid {pid})" for pid, name in sorted(strangers.items()))
+    who = ", ".join(names(strangers))
     return finding(STOP, f"port {number} is held by {who}", "stop and disable it: nginx needs it")
+
+
+def names(processes: Dict[int, str]) -> List[str]:
+    return [f"`{name}` (pid {pid})" for pid, name in sorted(processes.items())]
 
 
 def listening(number: int) -> Dict[int, str]:

@@ -43,7 +43,7 @@ def do(step: Step, kit: Kit) -> None:
     if kit.booting:  # they are started anyway, and some may not be yet
         units.rolling(kit, "try-restart", [*step.item.restarts, *step.item.reloads])
         return
-    units.rolling(kit, "restart", begun(step.item.restarts, step.before or {}))
+    units.rolling(kit, "restart", begun(step.item.restarts, step.before or {}), back=True)
     units.run_up(kit, "reload-or-restart", step.item.reloads)
 
 

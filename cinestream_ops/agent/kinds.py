@@ -29,6 +29,7 @@ MODULES = {
     "hook": "hooks",
     "trial": "trials",
     "user": "users",
+    "heir": "heirs",
     "package": "packages",
     "archive": "archives",
     "release": "releases",
@@ -40,7 +41,7 @@ MODULES = {
     "certificate": "certificates",
 }
 # Done, but never there to be looked at: there are no facts of theirs.
-UNSEEN = {"tree", "database", "check", "hook", "trial", "daemon", "gate", "fence"}
+UNSEEN = {"heir", "tree", "database", "check", "hook", "trial", "daemon", "gate", "fence"}
 # Trees are looked at in one way, however they are made.
 LOOKS = {**MODULES, "archive": "trees", "release": "trees", "venv": "trees"}
 SEEN = MODULES.keys() - UNSEEN

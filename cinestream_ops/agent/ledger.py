@@ -49,11 +49,12 @@ def failures(entries: Entries, name: str, now: float) -> Optional[Limit]:
 def full(entries: Entries, what: str, most: int, span: float, now: float) -> float:
     """When the oldest of the last *most* falls out of the *span*; 0 if there is room now."""
     times = sorted(entry["at"] for entry in entries if entry["what"] == what)
-    recent = [at for at in times if at + span > now]
+    # What is to come was written by a clock that was ahead: it would count for as long as it was.
+    recent = [at for at in times if at <= now < at + span]
     return recent[-most] + span if len(recent) >= most else 0
 
 
 def noted(entries: Entries, what: str, names: Sequence[str], directory: str, now: float) -> Entries:
     """The ledger with one more line, without those that no limit counts any more."""
     line = {"at": now, "what": what, "names": sorted(names), "directory": directory}
-    return [entry for entry in entries if entry["at"] > now - WEEK] + [line]
+    return [entry for entry in entries if now - WEEK < entry["at"] <= now] + [line]

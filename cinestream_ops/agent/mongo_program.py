@@ -1,7 +1,8 @@
 """
 The program that speaks to MongoDB, as text: it runs on our own tools, where pymongo is.
 
-It reads one order as JSON from its standard input, and answers with JSON.
+It reads one order as JSON from its standard input, and answers with JSON.  Without any user yet,
+mongod lets its own machine make the first one: hence the stranger.
 """
 
 PROGRAM = r"""
@@ -29,7 +30,6 @@ def make_admin():
     told = parse_uri(order["admin"])
     if lets_in(order["admin"]): return
     host, port = told["nodelist"][0]
-    # Without any user yet, mongod lets its own machine make the first one.
     stranger = MongoClient(host, port, directConnection=True, **WAIT)
     try:
         stranger.admin.command("createUser", told["username"], pwd=told["password"], roles=["root"])

@@ -49,6 +49,8 @@ class Place:
         os.close(self.fd)
         if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
             error.filename = self.path
+        if isinstance(error, OSError) and error.errno in {errno.EBUSY, errno.EXDEV}:
+            raise Refused(f"`{self.path}` is a mount point", "unmount it, and try again") from error
 
     def stat(self, name: str = "") -> Optional[os.stat_result]:
         """Of the name itself, never of what it links to; None if there is nothing."""

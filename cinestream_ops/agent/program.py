@@ -1,8 +1,8 @@
 """
 The agent as a program of its own, for the work that no controller asks for.
 
-At boot it undoes what was unfinished; a timer has it retry certificates, certbot tells it of new
-ones.
+At boot it undoes what was unfinished; timers have it retry certificates and save sites, certbot
+tells it of new certificates.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from cinestream_ops.agent import unfinished
 from cinestream_ops.state import paths
 
 PROGRAM = """#!/usr/bin/python3 -IS
-# cinestream's own agent: what it does on this server without being asked over the wire.
+# What cinestream does here by itself.
 import bz2, sys
 from binascii import a2b_base64
 BUNDLES = [a2b_base64(text) for text in %r]
@@ -35,7 +35,7 @@ def text(bundles: Sequence[bytes]) -> bytes:
 
 
 def main(argv: List[str]) -> int:
-    """Answer `recover [HOME]` (from a conversation), `recover`, `certify` or `renewed`."""
+    """Answer to one of `VERBS`; `recover HOME` comes from a conversation."""
     verb, *homes = argv[1:] or [""]
     if verb not in VERBS:
         sys.stderr.write(f"usage: {argv[0]} {'|'.join(VERBS)}\n")
@@ -68,6 +68,12 @@ def renewed(_: str, homes: List[str]) -> int:
     return renewal.renewed(home_of(homes))
 
 
+def backup(_: str, words: List[str]) -> int:
+    from cinestream_ops.agent import backup_daily
+
+    return backup_daily.run(words, Path(paths.HOME))
+
+
 def home_of(homes: List[str]) -> Path:
     return Path(homes[0] if homes else paths.HOME)
 
@@ -76,4 +82,5 @@ VERBS: Dict[str, Callable[[str, List[str]], int]] = {
     "recover": recover,
     "certify": certify,
     "renewed": renewed,
+    "backup": backup,
 }

@@ -129,7 +129,7 @@ def refuse_beyond_limits(item: Certificate, kit: Kit) -> None:
         raise NotYet(
             HTTP_ONLY,
             f"the authority's limit is reached: {limit.why}",
-            "it is tried again by itself; more tries would only make it wait longer",
+            "more tries would only make it wait longer",
             limit.until,
         )
 
@@ -226,7 +226,12 @@ def retry(home: Path) -> int:
 
 def due(home: Path, now: float) -> List[Record]:
     pending = (each for each in certificates.kept(home) if each["state"] != ISSUED)
-    return [each for each in pending if each["next_try"] <= now and each.get("order")]
+    # A try in the future: the clock was ahead then, and by as much too late is the next one.
+    return [
+        each
+        for each in pending
+        if each.get("order") and not each["tried_at"] <= now < each["next_try"]
+    ]
 
 
 def tried(told: Record, kit: Kit) -> bool:

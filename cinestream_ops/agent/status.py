@@ -1,7 +1,7 @@
 """
 How sites are at this moment: their workers, whether they can serve, and their certificates.
 
-It changes nothing, and asks systemd once.
+It changes nothing, and asks systemd once; of workers that ended by themselves, the journal too.
 """
 
 from __future__ import annotations
@@ -13,11 +13,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
-from cinestream_ops.agent import probes, systemd
+from cinestream_ops.agent import ends, examine, probes, systemd
 from cinestream_ops.agent.systemd import Shown
 
-PROPERTIES = ("ActiveState", "SubState", "MainPID", "NRestarts", "ActiveEnterTimestampMonotonic")
+PROPERTIES = (
+    "ActiveState", "SubState", "MainPID", "NRestarts", "Result",
+    "ActiveEnterTimestampMonotonic", "ExecMainStartTimestampMonotonic",
+)  # fmt: skip
+LIMIT = "service-start-limit-hit"  # the result of the socket of a worker that was given up
 READY = 2  # seconds
+PORT = re.compile(r"@(\d+)\.service$")
 PSS = re.compile(r"^Pss:\s+(\d+) kB$", re.MULTILINE)
 
 
@@ -25,16 +30,46 @@ def status(sites: Mapping[str, Sequence[str]]) -> List[Dict[str, Any]]:
     """By site, its workers; memory in bytes (proportional), `since` in seconds of the epoch."""
     units = [unit for each in sites.values() for unit in each]
     shown = systemd.show(units, PROPERTIES)
+    given_up = failures(shown)
+    ended = ends.ends([unit for unit in units if has_ended(shown.get(unit, {}))])
     with ThreadPoolExecutor(16) as pool:
         ready = dict(zip(units, pool.map(readiness, units)))
     return [
-        {"name": name, "workers": [worker(unit, shown.get(unit, {}), ready[unit]) for unit in each]}
+        {
+            "name": name,
+            "workers": [
+                worker(
+                    unit,
+                    {**shown.get(unit, {}), **given_up.get(unit, {})},
+                    ready[unit],
+                    ended.get(unit, ""),
+                )
+                for unit in each
+            ],
+        }
         for name, each in sites.items()
     ]
 
 
-def worker(unit: str, shown: Shown, ready: Tuple[bool, str]) -> Dict[str, Any]:
+def has_ended(shown: Shown) -> bool:
+    return int(shown.get("NRestarts", 0)) > 0 or shown.get("ActiveState") != "active"
+
+
+def failures(shown: Mapping[str, Shown]) -> Dict[str, Shown]:
+    """The result of those that failed; where too many starts were why, their sockets alone know."""
+    failed = [unit for unit, each in shown.items() if each.get("ActiveState") == "failed"]
+    sockets = [unit.replace(".service", ".socket") for unit in failed]
+    found = systemd.show(sockets, ["Result"])
+    return {
+        unit: found[socket]
+        for unit, socket in zip(failed, sockets)
+        if found.get(socket, {}).get("Result") == LIMIT
+    }
+
+
+def worker(unit: str, shown: Shown, ready: Tuple[bool, str], ended: str) -> Dict[str, Any]:
     pid = int(shown.get("MainPID", 0))
+    squatter = "" if pid else holder(unit)
     return {
         "unit": unit,
         "state": shown.get("ActiveState", "unknown"),
@@ -43,9 +78,31 @@ def worker(unit: str, shown: Shown, ready: Tuple[bool, str]) -> Dict[str, Any]:
         "memory": memory(pid),
         "restarts": int(shown.get("NRestarts", 0)),
         "since": since(int(shown.get("ActiveEnterTimestampMonotonic", 0))),
-        "ready": ready[0],
-        "why": ready[1],
+        "ready": ready[0] and not squatter,
+        "why": "" if ready[0] and not squatter else reason(shown, ready[1], ended, squatter),
+        "ended": ended,
+        "squatter": squatter,
     }
+
+
+def reason(shown: Shown, answer: str, ended: str, squatter: str = "") -> str:
+    """Why a worker cannot serve, in words that follow its name."""
+    state, sub = shown.get("ActiveState"), shown.get("SubState")
+    if squatter:
+        return f"does not run, and its port is in use by {squatter}"
+    if state == "failed":
+        often = f" at each of {int(shown['NRestarts'])} starts, and was given up"
+        return (ended or "failed") + (often if shown.get("Result") == LIMIT else "")
+    if sub == "auto-restart":
+        return f"{ended or 'ended'}, and is about to be started again"
+    if state == "activating":
+        seconds = time.monotonic() - int(shown["ExecMainStartTimestampMonotonic"]) / 1e6
+        return f"has been starting for {seconds:.0f} s" + (
+            f"; last time it {ended}" if ended else ""
+        )
+    if state == "active":
+        return answer
+    return "does not run"
 
 
 def memory(pid: int) -> int:
@@ -64,12 +121,20 @@ def since(moment: int) -> float:
 
 def readiness(unit: str) -> Tuple[bool, str]:
     """Whether the worker can serve, and if not, why: asked past nginx, which lets nobody ask."""
-    found = re.search(r"@(\d+)\.service$", unit)
+    found = PORT.search(unit)
     if not found:
         return True, ""
     try:
         with socket.create_connection((probes.HERE, int(found[1])), timeout=READY) as stream:
             code, _ = probes.exchange(stream, "/readyz", f"{probes.HERE}:{found[1]}")
     except (OSError, ValueError) as error:
-        return False, f"no answer: {error}"
-    return code == 200, "" if code == 200 else f"`/readyz` answers {code}"
+        return False, f"does not answer `/readyz`: {error}"
+    return code == 200, "" if code == 200 else f"answers `/readyz` with {code}"
+
+
+def holder(unit: str) -> str:
+    """Who else listens on the port of a worker that does not run; empty if nobody does."""
+    found = PORT.search(unit)
+    others = examine.listening(int(found[1])) if found else {}
+    # Where systemd does too it is the worker's own socket, whoever has it by now.
+    return "" if 1 in others else ", ".join(examine.names(others))

@@ -82,7 +82,9 @@ def start(steps: Sequence[Step], kit: Kit) -> None:
     systemd.tell(kit, "enable", units)
     systemd.reset(kit, units)
     kit.progress(steps[0].key, f"starting {named(units)}", 0, len(units))
-    run_up(kit, "start", units)
+    # One that hangs as it starts would hang on: `start` does no more than to wait for it.
+    alive = any((step.before or {}).get("active") for step in steps)
+    run_up(kit, "start" if alive else "restart", units)
     kit.progress(steps[0].key, f"started {named(units)}", len(units), len(units))
 
 
@@ -94,12 +96,20 @@ def reload(steps: Sequence[Step], kit: Kit) -> None:
     run_up(kit, "reload-or-restart", [step.item.name for step in steps])
 
 
-def rolling(kit: Kit, verb: str, units: Sequence[str]) -> None:
-    """Most of the workers of a site serve at any moment; told of after each batch."""
+def rolling(kit: Kit, verb: str, units: Sequence[str], *, back: bool = False) -> None:
+    """
+    Most of the workers of a site serve at any moment; told of after each batch.
+
+    On the way *back* a worker that does not run is its site's trouble, and holds up nobody else.
+    """
     done = 0
     for batch in systemd.batches(units, kit.batch):
         systemd.reset(kit, batch)
-        run_up(kit, verb, batch)
+        try:
+            run_up(kit, verb, batch)
+        except Refused:
+            if not back or systemd.is_plain(batch[0]):
+                raise
         done += len(batch)
         kit.progress(f"unit:{batch[-1]}", f"restarted {named(batch)}", done, len(units))
 
@@ -159,7 +169,10 @@ def restore(steps: Sequence[Step], kit: Kit) -> None:
             for unit, before in was.items()
             if before.get(state) is wanted and now.get(unit, {}).get(state) is not wanted
         ]
-        systemd.tell(kit, verb, units)
+        if verb == "start":
+            rolling(kit, verb, units, back=True)
+        else:
+            systemd.tell(kit, verb, units)
 
 
 WISHES = (

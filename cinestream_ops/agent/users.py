@@ -57,7 +57,8 @@ def refuse_stranger(user: User, home: str) -> None:
 
 def remove(user: User, kit: Kit) -> None:
     if account(user.login) is not None:
-        kit.run(["userdel", user.login], timeout=60)
+        # Else it stays while processes of its number run: those of a site with a new name.
+        kit.run(["userdel", "--force", user.login], timeout=60)
     if has_group(user.login):
         kit.run(["groupdel", user.login], timeout=60)
 

@@ -54,6 +54,8 @@ TYPE = re.compile(
         | (?<=\))\ ->\ .*(?=:$)""",
     re.VERBOSE,
 )
+# What is needed of `typing` for those alone.
+TYPING = re.compile(r"^from typing import (.*)$", re.MULTILINE)
 
 Modules = frozenset[str]
 Orders = Mapping[str, Collection[str]]  # with the kinds of the items in them
@@ -155,7 +157,17 @@ def modules(floor: str) -> Iterator[tuple[str, str]]:
 
 def bare(source: str) -> str:
     """*source* without what nobody runs, with each statement on the line it was on."""
-    return SIGNATURE.sub(lambda found: TYPE.sub("", found[0]), REMOVABLE.sub(blank, source))
+    untold = REMOVABLE.sub(blank, source)
+    untyped = SIGNATURE.sub(lambda found: TYPE.sub("", found[0]), untold)
+    return TYPING.sub(lambda found: needed_of_typing(found, untyped), untyped)
+
+
+def needed_of_typing(statement: re.Match[str], source: str) -> str:
+    """The import *statement*, with the names that stand in *source* elsewhere."""
+    names = [
+        name for name in statement[1].split(", ") if len(re.findall(rf"\b{name}\b", source)) > 1
+    ]
+    return f"from typing import {', '.join(names)}" if names else ""
 
 
 def blank(found: re.Match[str]) -> str:

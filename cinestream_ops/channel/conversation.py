@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from cinestream_ops.channel import bundle
 from cinestream_ops.channel.bundle import Modules, Orders
 from cinestream_ops.channel.local import local
 from cinestream_ops.channel.target import Target
-from cinestream_ops.errors import Drifted, Locked, Refused, Unreachable
+from cinestream_ops.errors import Drifted, Locked, OpsError, Refused, Unreachable
 from cinestream_ops.state import frames
 
 CHUNK = 256 * 1024
@@ -25,7 +25,17 @@ REFUSALS: dict[str, type[Refused]] = {"refused": Refused, "drifted": Drifted, "l
 UNFINISHED = {"waiting", "step", "progress", "ready", "outcome", "line", "output", "said"}
 
 Event = dict[str, Any]
-Blob = bytes | Path
+
+
+class Streamed(Protocol):
+    """Content that is read while it is sent; its *size* in bytes."""
+
+    @property
+    def size(self) -> int: ...
+    def chunks(self) -> Iterator[bytes]: ...
+
+
+Blob = bytes | Path | Streamed
 
 
 class AgentBug(Exception):
@@ -101,11 +111,11 @@ class Conversation:
 
         After `ready` it waits for a commit before there is more.
         """
-        sizes = [[name, size(blob)] for name, blob in blobs.items()]
-        self.send({**order, "blobs": sizes} if sizes else order)
+        sizes = {name: size(blob) for name, blob in blobs.items()}
+        self.send({**order, "blobs": [*sizes.items()]} if sizes else order)
         with self._reachable():
-            for blob in blobs.values():
-                for chunk in chunks(blob):
+            for name, blob in blobs.items():
+                for chunk in exactly(blob, sizes[name]):
                     frames.send(self._outbox, chunk)
         event = self._hear()
         while event["event"] in UNFINISHED:
@@ -132,15 +142,31 @@ class Conversation:
 
 
 def size(blob: Blob) -> int:
-    return blob.stat().st_size if isinstance(blob, Path) else len(blob)
+    if isinstance(blob, bytes):
+        return len(blob)
+    return blob.stat().st_size if isinstance(blob, Path) else blob.size
+
+
+def exactly(blob: Blob, announced: int) -> Iterator[bytes]:
+    """Its chunks; raises `OpsError` unless they are as many bytes as the agent waits for."""
+    sent = 0
+    for chunk in chunks(blob):
+        sent += len(chunk)
+        if sent > announced:
+            break
+        yield chunk
+    if sent != announced:
+        raise OpsError(f"`{blob!s}` changed while it was read", "run the command again")
 
 
 def chunks(blob: Blob) -> Iterator[bytes]:
     if isinstance(blob, bytes):
         yield from (blob[start : start + CHUNK] for start in range(0, len(blob), CHUNK))
-        return
-    with blob.open("rb") as file:
-        yield from iter(lambda: file.read(CHUNK), b"")
+    elif isinstance(blob, Path):
+        with blob.open("rb") as file:
+            yield from iter(lambda: file.read(CHUNK), b"")
+    else:
+        yield from blob.chunks()
 
 
 @contextmanager

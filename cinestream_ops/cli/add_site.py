@@ -95,7 +95,7 @@ def refuse_other(there: Site, keys: dict[str, Any]) -> None:
     same = ("workers", "balance", "source", "wsgi", "port", "memory")
     other = [key for key in same if keys.get(key) and keys[key] != now.get(key)]
     missing = set(keys["domains"]) - {domain.name for domain in there.domains}
-    if other or missing or keys["database"] != there.database:
+    if other or missing or keys["database"] != bool(there.database):
         raise OpsError(
             f"there is a site `{there.name}` already, with other settings",
             f"`cinestream edit-site {there.name}` changes it, `cinestream show` tells how it is",

@@ -1,5 +1,5 @@
 """
-`cinestream backup`: all of a site in one folder on the owner's machine, and the way back.
+`cinestream backup`: all of a site in one folder that its owner keeps, and the way back.
 """
 
 from __future__ import annotations
@@ -19,28 +19,43 @@ from cinestream_ops.cli import (
     plans,
     progress,
     session,
+    shelves,
     show,
     words,
 )
 from cinestream_ops.cli.options import (
     AsJson,
     BackupFolder,
+    BackupRecipient,
     Changing,
+    Daily,
+    Identity,
     KeepBackups,
+    KeepScheduled,
     KeptIn,
     MaybeSite,
     NewName,
+    OnServer,
     PassphraseFile,
     Reading,
+    Server,
     SiteName,
     Yes,
+    named,
 )
 from cinestream_ops.cli.session import Session
-from cinestream_ops.engine import backups, backups_folder, backups_lock, backups_restoring
+from cinestream_ops.engine import (
+    backups,
+    backups_age,
+    backups_folder,
+    backups_lock,
+    backups_restoring,
+)
+from cinestream_ops.engine.backups_folder import Stored
 from cinestream_ops.engine.backups_restoring import Restoring
 from cinestream_ops.errors import BadSpec, OpsError
-from cinestream_ops.spec import names
-from cinestream_ops.spec.backup import ENV, Manifest
+from cinestream_ops.spec import names, toml
+from cinestream_ops.spec.backup import AgeLock, Manifest
 from cinestream_ops.spec.secret import Secret
 
 COLUMNS = {
@@ -56,16 +71,16 @@ def create(
     """
     Save a site: its spec, code, data, database, and its .env behind a passphrase.
 
-    It is a folder of its own below DIR/NAME, on this machine.  The site goes on as ever; without
-    the passphrase nobody reads its secrets, nor restores it.
+    It is a folder of its own below DIR/NAME, on this machine or on one that SSH reaches.  The site
+    goes on as ever; without the passphrase nobody reads its secrets, nor restores it.
     """
     words.checked(names.SiteName, name)
-    with session.opened(asked) as host:
+    with session.opened(asked) as host, shelves.opened(to, asked.server) as shelf:
         site = host.site(name)
         passphrase = new_passphrase(passphrase_file)
-        with progress.telling() as told:
+        with progress.telling() as report:
             folder, made = backups.create(
-                host.conversation, host.found, site, to.expanduser(), passphrase, told
+                host.conversation, host.found, site, shelf, passphrase, report
             )
     if made.data_changed:
         show.warning(f"files in the data of `{name}` changed while they were read")
@@ -97,26 +112,28 @@ def passphrase(source: Path | None, question: str = "Passphrase of the backup") 
     return Secret(found)
 
 
-def list_(to: KeptIn, name: MaybeSite = "", as_json: AsJson = False) -> None:
+def list_(to: KeptIn, name: MaybeSite = "", server: Server = "", as_json: AsJson = False) -> None:
     """List the backups below a directory, the latest last."""
     if name:
         words.checked(names.SiteName, name)
-    found = [told(folder) for folder in backups_folder.shelves(to.expanduser(), name)]
+    with shelves.opened(to, server) as shelf:
+        found = [told(folder) for folder in backups_folder.shelves(shelf, name)]
     if as_json:
         show.data(found)
     else:
         show.rows([{**each, "size": size(each["size"])} for each in found], COLUMNS)
 
 
-def told(folder: Path) -> dict[str, Any]:
+def told(folder: Stored) -> dict[str, Any]:
     """What the manifest in *folder* says; of a broken one, what is wrong."""
     try:
         return row(folder, backups_folder.read(folder))
     except (BadSpec, OpsError) as error:
-        return {"site": folder.parent.name, "folder": str(folder), "size": 0, "trouble": str(error)}
+        site = folder.path.partition("/")[0]
+        return {"site": site, "folder": str(folder), "size": 0, "trouble": str(error)}
 
 
-def row(folder: Path, found: Manifest) -> dict[str, Any]:
+def row(folder: Stored, found: Manifest) -> dict[str, Any]:
     return {
         "site": found.site,
         "folder": str(folder),
@@ -133,30 +150,44 @@ def size(count: int) -> str:
     return f"{count / MIB:.1f} MiB"
 
 
-def verify(folder: BackupFolder, asked: Reading, passphrase_file: PassphraseFile = None) -> None:
+def verify(
+    folder: BackupFolder,
+    asked: Reading,
+    passphrase_file: PassphraseFile = None,
+    identity: Identity = None,
+) -> None:
     """
     Check a backup: every file by its digest, and its database by loading it.
 
     The database is loaded into one of its own on the server, compared and dropped.  With
-    --passphrase-file, it is also tried whether the passphrase opens the backup.
+    --passphrase-file or --identity, it is also tried whether that opens the backup.
     """
-    found = backups_folder.checked(folder)
-    if passphrase_file:
-        opened(folder, found, passphrase_file)
-    if found.database:
-        with session.opened(asked) as host:
-            host.need_server()
-            backups.compare(host.conversation, folder, found)
+    with shelves.folder(folder, asked.server) as there:
+        found = backups_folder.checked(there)
+        if passphrase_file or identity:
+            opened(there, found, passphrase_file, identity)
+        if found.database:
+            with session.opened(asked) as host:
+                host.need_server()
+                backups.compare(host.conversation, there, found)
     if asked.as_json:
-        show.data(row(folder, found))
+        show.data(row(there, found))
     else:
-        show.say(f"`{folder}` is whole: {len(found.parts)} files, {found.documents} documents")
+        show.say(f"`{there}` is whole: {len(found.parts)} files, {found.documents} documents")
 
 
-def opened(folder: Path, found: Manifest, source: Path | None) -> str:
-    """The `.env` in the backup."""
-    content = (folder / ENV).read_bytes()
-    env = backups_lock.opened(content, found, passphrase(source))
+def opened(folder: Stored, found: Manifest, source: Path | None, identity: Path | None) -> str:
+    """The `.env` in the backup; raises `OpsError` if what was given is not what opens it."""
+    content = (folder / found.env).content()
+    if not isinstance(found.lock, AgeLock):
+        env = backups_lock.opened(content, found, passphrase(source))
+    elif identity:
+        env = backups_age.opened(content, found, identity)
+    else:
+        raise OpsError(
+            f"`{folder}` is encrypted to the key `{found.lock.recipient}`",
+            "`--identity FILE` names the file with the key that belongs to it",
+        )
     return env.decode(errors="surrogateescape")
 
 
@@ -165,21 +196,23 @@ def restore(
     asked: Changing,
     new_name: NewName = "",
     passphrase_file: PassphraseFile = None,
+    identity: Identity = None,
 ) -> None:
     """
     Bring a site up out of a backup, on a server where it is not.
 
     It gets its code, data, database and variables back; if its ports are taken, the next free ones.
     """
-    found = backups_folder.checked(folder)
-    name = words.checked(names.SiteName, new_name or found.site)
-    env = opened(folder, found, passphrase_file)
-    with session.opened(asked) as host:
-        host.need_server()
-        site = backups_restoring.site_of(folder, found, name, host.found)
-        backups_restoring.refuse_small_server(found, host.found)
-        restoring = Restoring(folder, found, site, backups_restoring.env_for(site, env))
-        make(host, restoring, asked, f"backup restore {name}")
+    with shelves.folder(folder, asked.server) as there:
+        found = backups_folder.checked(there)
+        name = words.checked(names.SiteName, new_name or found.site)
+        env = opened(there, found, passphrase_file, identity)
+        with session.opened(asked) as host:
+            host.need_server()
+            site = backups_restoring.site_of(there, found, name, host.found)
+            backups_restoring.refuse_small_server(found, host.found)
+            restoring = Restoring(there, found, site, backups_restoring.env_for(site, env))
+            make(host, restoring, asked, f"backup restore {name}")
 
 
 def make(host: Session, restoring: Restoring, asked: Changing, doing: str) -> None:
@@ -209,21 +242,54 @@ def make(host: Session, restoring: Restoring, asked: Changing, doing: str) -> No
 
 
 def prune(
-    name: SiteName, to: KeptIn, keep: KeepBackups, yes: Yes = False, as_json: AsJson = False
+    name: SiteName,
+    to: KeptIn,
+    keep: KeepBackups,
+    server: Server = "",
+    yes: Yes = False,
+    as_json: AsJson = False,
 ) -> None:
     """Delete all backups of a site but the latest."""
     words.checked(names.SiteName, name)
-    top = to.expanduser()
-    surplus = list(backups_folder.shelves(top, name))[:-keep]
-    for folder in surplus:
-        show.say(f"  - delete `{folder}`")
-    if surplus and not yes and not confirm.change():
-        show.say("Nothing was changed")
-        return
-    gone = backups_folder.prune(top, name, keep)
+    with shelves.opened(to, server) as shelf:
+        surplus = backups_folder.shelves(shelf, name)[:-keep]
+        for folder in surplus:
+            show.say(f"  - delete `{folder}`")
+        if surplus and not yes and not confirm.change():
+            show.say("Nothing was changed")
+            return
+        gone = backups_folder.prune(shelf, name, keep)
     show.say(f"Deleted {len(gone)} of the backups of `{name}`")
     if as_json:
         show.data([str(folder) for folder in gone])
+
+
+def schedule(
+    name: SiteName,
+    daily: Daily,
+    recipient: BackupRecipient,
+    asked: Changing,
+    keep: KeepScheduled = None,
+    on_server: OnServer = None,
+) -> None:
+    """
+    Have the server itself save a site every day, in a directory there.
+
+    Its secrets are encrypted to a public key of age: the server cannot read them again.  Disks
+    and mounts that the directory is on are yours to choose; `--to server:` reads what is there.
+    """
+    keys = {"daily": daily, "recipient": recipient, **named(keep=keep, directory=on_server)}
+    with session.opened(asked) as host:
+        site = toml.edited(host.site(name), {"backup": keys})
+        house = host.house.with_site(site)
+        change.make(host, house, asked, doing=f"backup schedule {name}", only={name})
+
+
+def unschedule(name: SiteName, asked: Changing) -> None:
+    """Have the server no longer save a site; the backups there stay."""
+    with session.opened(asked) as host:
+        house = host.house.with_site(toml.edited(host.site(name), {"backup": None}))
+        change.make(host, house, asked, doing=f"backup unschedule {name}", only={name})
 
 
 COMMANDS = {
@@ -232,4 +298,6 @@ COMMANDS = {
     "verify": verify,
     "restore": restore,
     "prune": prune,
+    "schedule": schedule,
+    "unschedule": unschedule,
 }

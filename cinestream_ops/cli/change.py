@@ -5,12 +5,14 @@ One change as the owner sees it: the plan, the question, the work, the result.
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import suppress
 
 from cinestream_ops import engine
-from cinestream_ops.cli import aftermath, confirm, plans, progress, show
+from cinestream_ops.cli import aftermath, confirm, findings, plans, progress, show
 from cinestream_ops.cli.options import Changing
 from cinestream_ops.cli.session import Session
 from cinestream_ops.engine import Carried, Outcome
+from cinestream_ops.errors import OpsError, Refused
 from cinestream_ops.plan import Plan
 from cinestream_ops.spec.house import House
 
@@ -69,13 +71,31 @@ def is_wanted(plan: Plan, asked: Changing) -> bool:
 def apply(
     session: Session, plan: Plan, carried: Carried, doing: str, wait: float, batch: int
 ) -> Outcome:
-    with progress.telling() as told:
-        return engine.apply(
-            session.conversation,
-            plan,
-            carried=carried,
-            doing=doing,
-            wait=wait,
-            batch=batch,
-            report=progress.of_plan(plan, told),
-        )
+    try:
+        with progress.telling() as told:
+            return engine.apply(
+                session.conversation,
+                plan,
+                carried=carried,
+                doing=doing,
+                wait=wait,
+                batch=batch,
+                report=progress.of_plan(plan, told),
+            )
+    except Refused as error:
+        if type(error) is Refused:
+            warn_of_the_ill(session, plan)
+        raise
+
+
+def warn_of_the_ill(session: Session, plan: Plan) -> None:
+    """What was put back may not serve any more, which the reason of the refusal does not tell."""
+    names = {step.site for step in plan.steps if step.item.kind == "unit"} & {*session.house.sites}
+    with suppress(OpsError):
+        for site in engine.status(session.conversation, session.found, sorted(names)):
+            for each in site["trouble"]:
+                if each["level"] == findings.STOP:
+                    way = (
+                        f"{each['hint']}; `cinestream stop {site['name']}` keeps it out of the way"
+                    )
+                    show.warning(each["what"], way)

@@ -126,6 +126,10 @@ class Changing(Reading):
 
 # Names
 SiteName: TypeAlias = Annotated[str, Argument(metavar="NAME", help="The site.")]
+FromSite: TypeAlias = Annotated[str, Argument(metavar="FROM", help="The site that is there.")]
+NewSite: TypeAlias = Annotated[str, Argument(metavar="TO", help="The name of the new site.")]
+OldSiteName: TypeAlias = Annotated[str, Argument(metavar="OLD", help="The site.")]
+NewSiteName: TypeAlias = Annotated[str, Argument(metavar="NEW", help="What to call it.")]
 SiteNames: TypeAlias = Annotated[
     list[str], Argument(metavar="NAME", help="Sites; all of them when none is named.")
 ]
@@ -171,6 +175,9 @@ EnvFile: TypeAlias = Annotated[
     Option("--env-file", metavar="FILE", help="Its keys become secrets of the site."),
 ]
 NoDatabase: TypeAlias = Annotated[bool, Option("--no-database", help="The site needs no MongoDB.")]
+WithoutData: TypeAlias = Annotated[
+    bool, Option("--without-data", help="Begin with no files and an empty database.")
+]
 Purge: TypeAlias = Annotated[
     bool, Option("--purge", help="Delete the site's files, user and database as well.")
 ]
@@ -371,7 +378,12 @@ class SetupOptions:
 
 # Of a backup
 KeptIn: TypeAlias = Annotated[
-    Path, Option("--to", metavar="DIR", help="The directory on this machine that keeps backups.")
+    str,
+    Option(
+        "--to",
+        metavar="[HOST:]DIR",
+        help="Where backups are: DIR, `me@nas:DIR`, or `server:` for those of schedules.",
+    ),
 ]
 PassphraseFile: TypeAlias = Annotated[
     Path | None,
@@ -381,7 +393,27 @@ PassphraseFile: TypeAlias = Annotated[
         help="Read the passphrase from a file, or from stdin for `-`.",
     ),
 ]
-BackupFolder: TypeAlias = Annotated[Path, Argument(metavar="FOLDER", help="One backup.")]
+BackupFolder: TypeAlias = Annotated[
+    str, Argument(metavar="FOLDER", help="One backup, as `backup list` calls it.")
+]
+Identity: TypeAlias = Annotated[
+    Path | None,
+    Option("--identity", metavar="FILE", help="The key of age that opens what a server saved."),
+]
+Daily: TypeAlias = Annotated[
+    str, Option("--daily", metavar="HH:MM", help="When, every day, by the server's clock.")
+]
+KeepScheduled: TypeAlias = Annotated[
+    int | None,
+    Option("--keep", parser=whole, metavar="N", help="How many backups stay, the latest."),
+]
+BackupRecipient: TypeAlias = Annotated[
+    str, Option("--recipient", metavar="age1…", help="The public key to encrypt the secrets to.")
+]
+OnServer: TypeAlias = Annotated[
+    str | None,
+    Option("--on-server", metavar="DIR", help="The directory on the server that keeps backups."),
+]
 NewName: TypeAlias = Annotated[
     str, Option("--as", metavar="NAME", show_default=False, help="Call the site so from now on.")
 ]

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cinestream_ops import engine
-from cinestream_ops.cli import session, show
+from cinestream_ops.cli import findings, session, show
 from cinestream_ops.cli.options import MaybeSite, Reading, Watch
 from cinestream_ops.cli.session import Session
 
@@ -23,6 +23,7 @@ SITES = {
     "ready": "ready",
     "memory": "memory",
     "restarts": "restarts",
+    "saved": "last backup",
     "why": "trouble",
 }
 WORKERS = {
@@ -38,18 +39,22 @@ WORKERS = {
 
 
 def status(asked: Reading, name: MaybeSite = "", watch: Watch = False) -> None:
-    """Tell how sites are; with a name, how each of its workers is."""
+    """Tell how sites are, or each worker of one; exit with 1 if any cannot serve."""
     with session.opened(asked) as host:
         names = [str(host.site(name).name)] if name else list(host.house.sites)
-        tell(host, names, by_worker=bool(name), as_json=asked.as_json)
+        found = tell(host, names, by_worker=bool(name), as_json=asked.as_json)
         while watch:
             time.sleep(EVERY)
             if sys.stdout.isatty():
                 sys.stdout.write(CLEAR)
-            tell(host, names, by_worker=bool(name), as_json=asked.as_json)
+            found = tell(host, names, by_worker=bool(name), as_json=asked.as_json)
+    findings.leave(found)
 
 
-def tell(host: Session, names: Sequence[str], *, by_worker: bool, as_json: bool) -> None:
+def tell(
+    host: Session, names: Sequence[str], *, by_worker: bool, as_json: bool
+) -> list[dict[str, str]]:
+    """Show how the sites *names* stand; what troubles them, which is told as well."""
     found = engine.status(host.conversation, host.found, names)
     if as_json:
         show.data(found)
@@ -57,9 +62,15 @@ def tell(host: Session, names: Sequence[str], *, by_worker: bool, as_json: bool)
         for site in found:
             if away := absence(site):
                 show.say(f"`{site['name']}` is away from visitors: {away}")
+            if site["backup"]:
+                show.say(f"the last good backup of `{site['name']}`: {saved(site)}")
         show.rows([worker(each, site) for site in found for each in site["workers"]], WORKERS)
     else:
-        show.rows([summary(site) for site in found], SITES)
+        shown = {key: title for key, title in SITES.items() if key != "saved" or saves(found)}
+        show.rows([summary(site) for site in found], shown)
+    troubles = [each for site in found for each in site["trouble"]]
+    findings.tell(troubles)
+    return troubles
 
 
 def summary(site: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,8 +81,20 @@ def summary(site: Mapping[str, Any]) -> dict[str, Any]:
         "ready": f"{sum(each['ready'] for each in workers)} of {len(workers)}",
         "memory": mib(sum(each["memory"] for each in workers)),
         "restarts": sum(each["restarts"] for each in workers),
+        "saved": saved(site) if site["backup"] else "",
         "why": trouble(site),
     }
+
+
+def saves(found: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the server saves any of these sites by itself."""
+    return any(site["backup"] for site in found)
+
+
+def saved(site: Mapping[str, Any]) -> str:
+    """When the server last saved *site*, which it does by itself."""
+    good = site["backup"]["good"]
+    return show.when(good) if good else "none yet"
 
 
 def trouble(site: Mapping[str, Any]) -> str:

@@ -16,6 +16,8 @@ from cinestream_ops.state.items import Check, Hook, Trial
 def importable(site: Site) -> Check:
     """Whether the new release runs in the new environment, before anything points to them."""
     argv = (
+        # As in its unit: an application may look into its home while it is imported.
+        "env", f"HOME={places.data(site)}",
         python(site), "-B", paths.WORKER, "--check", "--wsgi", site.wsgi,
         "--source", places.release(site), "--env-file", places.env(site),
     )  # fmt: skip

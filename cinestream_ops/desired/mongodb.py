@@ -102,9 +102,9 @@ def admin_env(
 def of_site(site: Site, scene: Scene) -> Iterator[Item]:
     if not (site.database and scene.has_databases):
         return
-    yield MongoUser(site.user, site.name, places.env(site))
+    yield MongoUser(site.user, site.database_name, places.env(site))
     if site.indexes:
-        yield MongoIndexes(site.name, tuple(told(index) for index in site.indexes))
+        yield MongoIndexes(site.database_name, tuple(told(index) for index in site.indexes))
 
 
 def told(index: Index) -> str:

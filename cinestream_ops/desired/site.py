@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cinestream_ops.desired import (
+    backups,
     domains,
     firewall,
     golive,
@@ -38,6 +39,7 @@ def items(site: Site, scene: Scene) -> Iterator[Item]:
     yield from mongodb.of_site(site, scene)
     yield firewall.of_site(site)
     yield from units.items(site, scene)
+    yield from backups.items(site, scene)
     yield from nginx.of_site(site, scene)
     yield from domains.items(site, scene)
 
@@ -55,8 +57,8 @@ def env(site: Site, scene: Scene) -> EnvFile:
     plain = {"SITE": str(site.name), **{str(name): str(text) for name, text in site.env.items()}}
     made = {"SECRET_KEY": "token"}
     if site.database and scene.has_databases:
-        plain["MONGODB_DATABASE"] = site.name
-        made["MONGODB_URI"] = f"mongodb-uri {site.name} {site.user}"
+        plain["MONGODB_DATABASE"] = site.database_name
+        made["MONGODB_URI"] = f"mongodb-uri {site.database_name} {site.user}"
     return EnvFile(
         path=places.env(site),
         owner=site.user,

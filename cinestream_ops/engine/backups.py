@@ -1,26 +1,39 @@
 """
-Backups of a site on the owner's machine: taken, and compared to what a database makes of them.
+Backups of a site on a shelf: taken, and compared to what a database makes of them.
 """
 
 from __future__ import annotations
 
-import secrets
+import getpass
+import json
+import socket
 import time
 from base64 import b64decode
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from cinestream_ops import __version__
+from cinestream_ops.agent import backup_shelf
+from cinestream_ops.agent.backup_shelf import Draft
 from cinestream_ops.channel.conversation import REFUSALS, Blob, Conversation
 from cinestream_ops.desired import places
 from cinestream_ops.engine import backups_folder, backups_lock
-from cinestream_ops.engine.backups_folder import Draft
+from cinestream_ops.engine.backups_folder import Shelf, Stored
 from cinestream_ops.engine.looking import Found
 from cinestream_ops.errors import OpsError
-from cinestream_ops.spec.backup import DOCUMENTS, ENV, FORMAT, SPEC, Manifest
+from cinestream_ops.spec.backup import (
+    DOCUMENTS,
+    ENV,
+    FORMAT,
+    MANIFEST,
+    SPEC,
+    Manifest,
+    PartName,
+    told,
+)
 from cinestream_ops.spec.secret import Secret
 from cinestream_ops.spec.site import Site
+from cinestream_ops.spec.words import NotAllowed
 
 PLAIN_ENV = ".env"  # as the server calls it; it never gets to a disk by this name
 Told = Callable[[str, int, int], None]
@@ -30,31 +43,32 @@ def create(
     conversation: Conversation,
     found: Found,
     site: Site,
-    top: Path,
+    shelf: Shelf,
     passphrase: Secret,
-    told: Told = lambda *_: None,
-) -> tuple[Path, Manifest]:
+    report: Told = lambda *_: None,
+) -> tuple[Stored, Manifest]:
     """
-    The folder of a new backup of *site* below *top*, and what it says of itself.
+    The folder of a new backup of *site* on *shelf*, and what it says of itself.
 
-    Raises `Refused` or `OpsError`, and leaves no folder then.  *told* is told of the bytes so far.
+    Raises `Refused` or `OpsError`, and leaves no folder then.  *report* hears of each MiB.
     """
-    order = saving(found, site)
+    order = {**saving(found, site), "who": f"{getpass.getuser()}@{socket.gethostname()}"}
     needed = answered(conversation, {**order, "act": "measure"})["size"]
-    backups_folder.refuse_small(top, needed)
+    backups_folder.refuse_small(shelf, needed)
     name = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    shelf = top / site.name
-    if (shelf / name).exists():
-        raise OpsError(f"there is a backup `{shelf / name}` already", "try again in a second")
+    folder = Stored(shelf, f"{site.name}/{name}")
     try:
-        with backups_folder.draft(shelf, name) as draft:
+        with backup_shelf.draft(shelf, site.name, name) as draft:
             draft.write(SPEC, found.facts.specs[f"sites/{site.name}.toml"].encode())
-            taker = Taker(draft, needed, told)
+            taker = Taker(draft, needed, report)
             answer = answered(conversation, {**order, "act": "save"}, took=taker.took)
             made = finished(draft, taker.env, stated(found, site, name, answer), passphrase)
     except OSError as error:
-        raise OpsError(f"`{error.filename or shelf}` cannot be written: {error.strerror}") from None
-    return shelf / name, made
+        raise OpsError(
+            f"`{error.filename or shelf.named()}` cannot be written: {error.strerror}",
+            "nothing of this backup is left there",
+        ) from None
+    return folder, made
 
 
 def saving(found: Found, site: Site) -> dict[str, Any]:
@@ -63,13 +77,13 @@ def saving(found: Found, site: Site) -> dict[str, Any]:
         "do": "backup",
         "home": places.home(site),
         "user": site.user,
-        "database": site.name if has_database(found, site) else "",
+        "database": site.database_name if has_database(found, site) else "",
     }
 
 
 def has_database(found: Found, site: Site) -> bool:
     server = found.house.server
-    return site.database and server is not None and server.mongodb.mode != "none"
+    return bool(site.database) and server is not None and server.mongodb.mode != "none"
 
 
 def answered(
@@ -90,23 +104,31 @@ def answered(
 class Taker:
     """Puts what the server tells where it belongs; the `.env` stays in memory."""
 
-    def __init__(self, draft: Draft, needed: int, told: Told) -> None:
+    def __init__(self, draft: Draft, needed: int, report: Told) -> None:
         self.env = b""
-        self._draft, self._needed, self._told = draft, needed, told
+        self._draft, self._needed, self._report = draft, needed, report
         self._size = 0
 
     def took(self, to: str, piece: bytes) -> None:
         if to == PLAIN_ENV:
             self.env += piece
             return
-        self._draft.write(to, piece)
+        self._draft.write(part_name(to), piece)
         self._size += len(piece)
-        self._told(f"save {to}", self._size >> 20, max(self._needed, self._size) >> 20)
+        self._report(f"save {to}", self._size >> 20, max(self._needed, self._size) >> 20)
+
+
+def part_name(name: str) -> PartName:
+    """What the server calls a part: it may not lead out of the folder."""
+    try:
+        return PartName(name)
+    except NotAllowed:
+        raise OpsError(f"the server sent a file called `{name}`, which no backup has") from None
 
 
 def stated(found: Found, site: Site, name: str, answer: Mapping[str, Any]) -> dict[str, Any]:
     """The manifest, but for its parts."""
-    database = site.name if has_database(found, site) else ""
+    database = site.database_name if has_database(found, site) else ""
     at_once = "snapshot" if answer.get("snapshot") else "per collection"
     return {
         "format": FORMAT,
@@ -132,19 +154,19 @@ def finished(draft: Draft, env: bytes, stated: dict[str, Any], passphrase: Secre
     draft.write(ENV, backups_lock.closed(env, before, passphrase))
     draft.close()
     made = Manifest.model_validate({**stated, "parts": draft.parts})
-    draft.finish(made)
+    text = json.dumps(told(made), indent=2, ensure_ascii=False) + "\n"
+    draft.write(MANIFEST, text.encode())
     return made
 
 
-def compare(conversation: Conversation, folder: Path, found: Manifest) -> None:
+def compare(conversation: Conversation, folder: Stored, found: Manifest) -> None:
     """
     Load the database of a backup into one of its own on the server, and drop that again.
 
     Raises `OpsError` that names each collection that is not the same there.
     """
-    scratch = f"cinestream_verify_{secrets.token_hex(6)}"
     named, blobs = collections(folder, found)
-    order = {"do": "backup", "act": "compare", "database": scratch, "collections": named}
+    order = {"do": "backup", "act": "compare", "collections": named}
     held = answered(conversation, order, blobs)["held"]
     saved = {
         name.rpartition("/")[2]: {"sha256": part.sha256, "documents": part.documents}
@@ -157,7 +179,7 @@ def compare(conversation: Conversation, folder: Path, found: Manifest) -> None:
         raise OpsError(f"restored, these collections are not what was saved: {told}")
 
 
-def collections(folder: Path, found: Manifest) -> tuple[list[dict[str, str]], dict[str, Blob]]:
+def collections(folder: Stored, found: Manifest) -> tuple[list[dict[str, str]], dict[str, Blob]]:
     """What the agent is told of each collection, and the files that go along, by their digests."""
     named: list[dict[str, str]] = []
     blobs: dict[str, Blob] = {}

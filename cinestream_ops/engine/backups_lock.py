@@ -33,8 +33,9 @@ def new() -> Lock:
 def closed(env: bytes, manifest: Manifest, passphrase: Secret) -> bytes:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-    nonce = bytes.fromhex(manifest.lock.nonce)
-    return AESGCM(key(manifest.lock, passphrase)).encrypt(nonce, env, manifest.sealed)
+    lock = of(manifest)
+    cipher = AESGCM(key(lock, passphrase))
+    return cipher.encrypt(bytes.fromhex(lock.nonce), env, manifest.sealed)
 
 
 def opened(content: bytes, manifest: Manifest, passphrase: Secret) -> bytes:
@@ -42,14 +43,20 @@ def opened(content: bytes, manifest: Manifest, passphrase: Secret) -> bytes:
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-    nonce = bytes.fromhex(manifest.lock.nonce)
+    lock = of(manifest)
+    cipher = AESGCM(key(lock, passphrase))
     try:
-        return AESGCM(key(manifest.lock, passphrase)).decrypt(nonce, content, manifest.sealed)
+        return cipher.decrypt(bytes.fromhex(lock.nonce), content, manifest.sealed)
     except InvalidTag:
         raise OpsError(
             "the passphrase does not open this backup, or its manifest was changed",
             "it is the one that was given to `backup create`",
         ) from None
+
+
+def of(manifest: Manifest) -> Lock:
+    assert isinstance(manifest.lock, Lock), "age opens its own"
+    return manifest.lock
 
 
 def key(lock: Lock, passphrase: Secret) -> bytes:

@@ -6,19 +6,18 @@ Its data, `.env` and database are put where nothing stands; then it is added as 
 
 from __future__ import annotations
 
-import getpass
-import socket
 import tomllib
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from cinestream_ops.agent import dotenv
 from cinestream_ops.channel.conversation import Blob, Conversation, Event
+from cinestream_ops.engine import staging
 from cinestream_ops.engine.applying import Outcome, apply
 from cinestream_ops.engine.backups import answered, collections, has_database, saving
+from cinestream_ops.engine.backups_folder import Stored, content
 from cinestream_ops.engine.carried import Carried
 from cinestream_ops.engine.looking import Found, look
 from cinestream_ops.engine.planning import plan
@@ -38,7 +37,7 @@ FORGOTTEN = ("past",)
 class Restoring:
     """The *site* that is to come out of the backup in *folder*, and its `.env`."""
 
-    folder: Path
+    folder: Stored
     manifest: Manifest
     site: Site
     env: str
@@ -52,7 +51,7 @@ class Restoring:
         )
 
 
-def site_of(folder: Path, saved: Manifest, name: str, found: Found) -> Site:
+def site_of(folder: Stored, saved: Manifest, name: str, found: Found) -> Site:
     """
     The site in the backup, as *name* and on ports that are free.
 
@@ -62,14 +61,16 @@ def site_of(folder: Path, saved: Manifest, name: str, found: Found) -> Site:
         raise OpsError(
             f"there is a site `{name}` already", "restore it under another name: `--as NAME`"
         )
-    table = read_spec(folder / SPEC)
+    table = read_spec(folder, saved)
     digests = {
         key: saved.parts[PartName(part)].sha256
         for key, part in (("release", SOURCE), ("requirements", REQUIREMENTS))
         if part in saved.parts
     }
     kept = {key: value for key, value in table.items() if key not in FORGOTTEN}
-    site = toml.site(name, {**kept, **digests})
+    # It is loaded under the name of the site, whatever it was called.
+    called = {"database": bool(kept["database"])} if "database" in kept else {}
+    site = toml.site(name, {**kept, **digests, **called})
     if saved.database and not has_database(found, site):
         raise OpsError(
             f"`{name}` has a database, and this server has no MongoDB",
@@ -88,11 +89,12 @@ def refuse_small_server(saved: Manifest, found: Found) -> None:
         )
 
 
-def read_spec(path: Path) -> dict[str, Any]:
+def read_spec(folder: Stored, saved: Manifest) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text())
+        return tomllib.loads(content(folder, saved, PartName(SPEC)).decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-        raise BadSpec([Fault(str(path), "is not TOML", "the backup is damaged")]) from None
+        where = str(folder / SPEC)
+        raise BadSpec([Fault(where, "is not TOML", "the backup is damaged")]) from None
 
 
 def with_free_ports(site: Site, found: Found) -> Site:
@@ -159,36 +161,20 @@ def plan_of(
     return plan(conversation, found, house, only=only, carried=restoring.carried)
 
 
-@contextmanager
 def staged(
     conversation: Conversation, found: Found, restoring: Restoring, doing: str, wait: float
-) -> Iterator[None]:
+) -> AbstractContextManager[Event]:
     """Data, `.env` and database are there within the block, and stay if it ends well."""
     named, blobs = collections(restoring.folder, restoring.manifest)
-    who = f"{getpass.getuser()}@{socket.gethostname()}"
     data = restoring.manifest.parts[PartName(DATA)].sha256
     order = {
-        **saving(found, restoring.site),
-        "who": who,
-        "doing": doing,
-        "wait": wait,
+        **staging.order(saving(found, restoring.site), restoring.site, doing, wait),
         "collections": named,
         "data": data,
-        "deployed": bool(restoring.site.release),
     }
     uploads: dict[str, Blob] = {
         **blobs,
         data: restoring.folder / DATA,
         "secret:env": restoring.env.encode(errors="surrogateescape"),
     }
-    answer = answered(conversation, {**order, "act": "stage"}, uploads)
-    try:
-        yield
-    except BaseException:
-        # The first failure is the one to tell.
-        with suppress(OpsError):
-            answered(conversation, {**order, "act": "clear", "new_user": answer["new_user"]})
-        raise
-    # The site is up: a word that is lost here costs it nothing.
-    with suppress(OpsError):
-        answered(conversation, {**order, "act": "settle"})
+    return staging.staged(conversation, {**order, "act": "stage"}, uploads)

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
+from cinestream_ops.channel.conversation import Blob
 from cinestream_ops.spec.secret import Secret
 
 
@@ -15,7 +15,7 @@ from cinestream_ops.spec.secret import Secret
 class Carried:
     """Uploads by the digest of their content, and secrets by `SITE/NAME`."""
 
-    uploads: Mapping[str, bytes | Path] = field(default_factory=dict)
+    uploads: Mapping[str, Blob] = field(default_factory=dict)
     secrets: Mapping[str, Secret] = field(default_factory=dict)
 
     def given(self, site: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from cinestream_ops import desired as wishes
 from cinestream_ops import plan as pure
 from cinestream_ops import render
 from cinestream_ops.channel.conversation import Conversation
+from cinestream_ops.engine import squatters
 from cinestream_ops.engine.carried import Carried
 from cinestream_ops.engine.looking import Found
 from cinestream_ops.engine.shipped import shipped
@@ -43,6 +44,7 @@ def plan(
     carried: Carried = NOTHING,
     purge: Collection[str] = (),
     restart: Collection[str] = (),
+    also: Iterable[Step] = (),
 ) -> Plan:
     """
     The steps from what was *found* to what is *wanted*; changes nothing.
@@ -56,9 +58,9 @@ def plan(
         for site, each in desired.items()
     }
     facts = widened(conversation, found.facts, desired, only)
-    made = pure.plan(desired, facts, only=only, purge=purge, restart=restart)
-    refuse_outdated(made, desired.get("", ()), facts)
-    refuse_taken_ports(made, facts)
+    made = pure.plan(desired, facts, only=only, purge=purge, restart=restart, also=also)
+    refuse_outdated(made, desired.get("", ()), facts, wanted)
+    refuse_taken_ports(conversation, made, facts)
     refuse_uncarried(made, uploads(made, carried))
     return made
 
@@ -110,8 +112,13 @@ def has(key: str, facts: Facts) -> bool:
     return key in facts.owned and facts.items.get(key) is not None
 
 
-def refuse_outdated(made: Plan, server: Iterable[Item], facts: Facts) -> None:
-    """A site is made for the programs that this version has on the server, and for no others."""
+def refuse_outdated(made: Plan, server: Iterable[Item], facts: Facts, wanted: House) -> None:
+    """
+    A site is made for the programs that this version has on the server, and for no others.
+
+    One that is stopped runs none of them; and if it is broken, nothing else can be brought up to
+    date before.
+    """
     changed = {step.key for step in made.steps if not step.site}
     stale = [
         item.name
@@ -120,14 +127,15 @@ def refuse_outdated(made: Plan, server: Iterable[Item], facts: Facts) -> None:
         and item.key not in changed
         and not item.met_by(facts.items.get(item.key))
     ]
-    if stale and any(step.site and step.verb == PUT for step in made.steps):
+    runs = [site for site, each in wanted.sites.items() if not each.stopped]
+    if stale and any(step.site in runs and step.verb == PUT for step in made.steps):
         raise Refused(
             f"`{stale[0]}` is not what this version of cinestream works with",
             "`cinestream apply` brings the whole server up to date; `--plan` shows it first",
         )
 
 
-def refuse_taken_ports(made: Plan, facts: Facts) -> None:
+def refuse_taken_ports(conversation: Conversation, made: Plan, facts: Facts) -> None:
     """A worker's port that somebody else listens on would only be found when its socket fails."""
     taken = sorted(
         port
@@ -138,8 +146,8 @@ def refuse_taken_ports(made: Plan, facts: Facts) -> None:
     )
     if taken:
         raise Refused(
-            f"port {', '.join(map(str, taken))} is in use by another program on the server",
-            "name the start of another block with `--port N`",
+            squatters.sentence(taken, squatters.named(conversation, taken)),
+            "stop that program; or, for a new site, name another block with `--port N`",
         )
 
 

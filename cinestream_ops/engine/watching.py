@@ -4,10 +4,13 @@ Questions to a server that change nothing.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from cinestream_ops.channel.conversation import Conversation
+from cinestream_ops.engine import backups_standing, squatters
+from cinestream_ops.engine.ailments import ailments
 from cinestream_ops.engine.looking import Found
 from cinestream_ops.engine.planning import plan
 from cinestream_ops.spec import toml
@@ -19,11 +22,53 @@ Finding = dict[str, Any]
 def status(
     conversation: Conversation, found: Found, names: Collection[str]
 ) -> list[dict[str, Any]]:
-    """How each of the sites *names* stands: its workers, readiness and certificates."""
+    """How each of the sites *names* stands: its workers and domains, and the `trouble` there is."""
     sites = {name: found.house.sites[name].units for name in names}
     order = {"do": "status", "sites": {name: list(units) for name, units in sites.items()}}
     told = conversation.ask(order)["sites"]
-    return [{**each, **away(found.house.sites[each["name"]])} for each in told]
+    saved = backups_standing.standing(conversation, map(found.house.sites.__getitem__, names))
+    taken = squatted(conversation, found, names)
+    return [
+        whole({**each, "backup": saved.get(each["name"]), "taken": taken[each["name"]]}, found)
+        for each in told
+    ]
+
+
+def squatted(
+    conversation: Conversation, found: Found, names: Collection[str]
+) -> dict[str, list[dict[str, Any]]]:
+    """By site, the ports kept for it that somebody else is on."""
+    sites = {name: squatters.reserved(found.house.sites[name], found.facts) for name in names}
+    holders = squatters.named(conversation, (port for ports in sites.values() for port in ports))
+    return {
+        # Those whose holder is not told are workers that somebody started by hand.
+        name: [{"port": port, "by": holders[port]} for port in ports if holders[port]]
+        for name, ports in sites.items()
+    }
+
+
+def whole(told: dict[str, Any], found: Found) -> dict[str, Any]:
+    """What the server *told* of a site, with what the specs and certificates add."""
+    site = found.house.sites[told["name"]]
+    known = found.facts.certificates
+    domains = [secured(domain.name, known.get(domain.name, {})) for domain in site.domains]
+    standing = {**told, **away(site), "domains": domains}
+    trouble = [*ailments(standing), *unsaved(told)]
+    return {**standing, "trouble": trouble}
+
+
+def unsaved(told: dict[str, Any]) -> Iterator[Finding]:
+    if told["backup"]:
+        yield from backups_standing.troubles(told["name"], told["backup"], time.time())
+
+
+def secured(domain: str, record: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "domain": domain,
+        "state": record.get("state", "http-only"),
+        "why": record.get("reason", ""),
+        "hint": record.get("hint", ""),
+    }
 
 
 def away(site: Site) -> dict[str, Any]:
@@ -79,10 +124,4 @@ def drifted(conversation: Conversation, found: Found) -> Iterator[Finding]:
 
 def unwell(conversation: Conversation, found: Found) -> Iterator[Finding]:
     for site in status(conversation, found, sorted(found.house.sites)):
-        for worker in site["workers"]:
-            if not worker["ready"] and not site["stopped"]:
-                yield {
-                    "level": "stop",
-                    "what": f"`{worker['unit']}` is not ready: {worker['why']}",
-                    "hint": f"`cinestream logs {site['name']}` may tell why",
-                }
+        yield from site["trouble"]

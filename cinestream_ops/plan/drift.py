@@ -23,7 +23,7 @@ def warning(step: Step, facts: Facts) -> Iterator[str]:
         return
     owned = facts.owned.get(step.key)
     if owned and still(step.before) != still(owned.fact):
-        yield f"`{step.item.name}` was {deed(owned.fact, step.before)} by hand since we left it"
+        yield f"`{step.item.name}` {deed(owned.fact, step.before)}"
     elif not owned and step.verb == PUT and step.before and not isinstance(step.item, COMMON):
         yield f"`{step.item.name}` is there already, and was not made by cinestream"
 
@@ -34,6 +34,13 @@ def still(fact: Fact) -> Fact:
 
 
 def deed(left: Fact, found: Fact) -> str:
+    """What befell it since we left it, in words that follow its name."""
+    if left and found and found.get("enabled") and not found["active"]:
+        return "does not run any more: it failed, or was stopped by hand"
+    return f"was {done(left, found)} by hand since we left it"
+
+
+def done(left: Fact, found: Fact) -> str:
     if found is None:
         return "removed"
     if "active" not in found:

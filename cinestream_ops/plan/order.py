@@ -8,9 +8,11 @@ be made in it); what starts comes before nginx learns of it, and nginx forgets b
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from pathlib import PurePosixPath
 
+from cinestream_ops.plan.restarts import hit
 from cinestream_ops.state import paths
 from cinestream_ops.state.items import (
     Absent,
@@ -23,6 +25,7 @@ from cinestream_ops.state.items import (
     Fence,
     File,
     Gate,
+    Heir,
     Hook,
     Item,
     MongoAdmin,
@@ -50,8 +53,8 @@ from cinestream_ops.state.steps import (
 
 # Earlier kinds are made first, and removed last.
 KINDS: tuple[type[Item], ...] = (
-    Package, User, Directory, EnvFile, File, MongoUser, MongoIndexes, Check, Hook, Trial, Symlink,
-    Absent, Archive, Release, Venv, Unit, MongoAdmin,
+    Heir, Package, User, Directory, EnvFile, File, MongoUser, MongoIndexes, Check, Hook, Trial,
+    Symlink, Absent, Archive, Release, Venv, Unit, MongoAdmin,
 )  # fmt: skip
 VERBS = (PUT, RESTART, RELOAD, REMOVE)
 PREPARED: tuple[type[Item], ...] = (Package, User, Directory, Archive, Release, Venv)
@@ -67,8 +70,8 @@ def ordered(steps: Iterable[Step], probes: tuple[str, ...]) -> tuple[Step, ...]:
     last = [step for step in changes if late(step) or step.site in leaving]
     return (
         *sorted((step for step in mine if step.phase == PREPARE), key=preparation),
-        *built([step for step in early if not step.site]),
-        *built([step for step in early if step.site]),
+        *built([step for step in early if not step.site], changes),
+        *built([step for step in early if step.site], changes),
         *gated([step for step in changes if in_nginx(step)], probes),
         *torn_down([step for step in last if not in_nginx(step)]),
         *(step for step in mine if step.phase == CLEANUP),
@@ -76,9 +79,12 @@ def ordered(steps: Iterable[Step], probes: tuple[str, ...]) -> tuple[Step, ...]:
     )
 
 
-def built(steps: list[Step]) -> Iterator[Step]:
+def built(steps: list[Step], changes: Iterable[Step]) -> Iterator[Step]:
     """Files, then systemd is told, then units start."""
-    yield from fence(steps)
+    touched = {step.key for step in steps}
+    taken = {(step.key, step.verb) for step in steps}
+    later = (step for step in changes if (step.key, step.verb) not in taken)
+    yield from fence([*steps, *(step for step in later if hears(step, touched))])
     yield from sorted((step for step in steps if not running(step)), key=made)
     if any(of_systemd(step) for step in steps) and not any(map(enables, steps)):
         yield Step(PUT, Daemon())
@@ -105,6 +111,13 @@ def torn_down(steps: list[Step]) -> Iterator[Step]:
     if any(of_systemd(step) for step in files):
         yield Step(PUT, Daemon())
     yield from (step for step in units if step.verb != REMOVE)
+
+
+def hears(step: Step, touched: AbstractSet[str]) -> bool:
+    """Whether *step*, taken later on, is due to files in *touched*, which may be put back."""
+    if not isinstance(step.item, Unit) or step.verb not in (RESTART, RELOAD):
+        return False
+    return hit(touched, (*step.item.restart_on, *step.item.reload_on))
 
 
 def fence(steps: list[Step]) -> Iterator[Step]:
@@ -134,7 +147,7 @@ def probes(desired: Mapping[str, tuple[Item, ...]]) -> tuple[str, ...]:
     return tuple(
         host
         for site, items in sorted(desired.items())
-        if site and any(isinstance(item, Unit) for item in items)
+        if site and any(isinstance(item, Unit) and item.companions for item in items)
         for host in (paths.local_host(site), *domains(items))
     )
 

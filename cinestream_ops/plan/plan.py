@@ -4,7 +4,7 @@ What would change, and nothing else: the whole theory of the tool.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from cinestream_ops.plan import drift, order, removals, restarts
@@ -66,18 +66,21 @@ def plan(
     only: Collection[str] | None = None,
     purge: Collection[str] = (),
     restart: Collection[str] = (),
+    also: Iterable[Step] = (),
 ) -> Plan:
     """
     The steps from *facts* to *desired*.
 
     Only the sites named in *only* are touched ("" is the server itself; None is everything);
-    what *purge* names loses its data too; the workers of *restart* start anew in any case.
+    what *purge* names loses its data too; the workers of *restart* start anew in any case; *also*
+    are steps that lead to nothing that is desired by itself.
     """
     scope = set(only) if only is not None else {"", *desired, *drift.sites(facts)}
     wanted = {site: items for site, items in desired.items() if site in scope}
     puts = [step for site, items in wanted.items() for step in missing(site, items, facts)]
     gone, forget = removals.removals(desired, facts, scope, purge)
     steps = removals.with_occasion([*puts, *gone])
+    steps += also
     steps += restarts.restarts(desired, facts, steps, restart)
     return Plan(
         steps=order.ordered(steps, order.probes(desired)),
@@ -151,7 +154,12 @@ def phase(item: Item) -> str:
 def adopted(wanted: Mapping[str, tuple[Item, ...]], facts: Facts) -> Iterator[tuple[str, Item]]:
     for site, items in wanted.items():
         for item in items:
-            if item.key not in facts.owned and not isinstance(item, ACTS):
+            if not is_owned(item, site, facts) and not isinstance(item, ACTS):
                 fact = facts.items.get(item.key)
                 if fact is not None and item.met_by(fact):
                     yield site, item
+
+
+def is_owned(item: Item, site: str, facts: Facts) -> bool:
+    """Whether *item* is ours, as the *site*'s and no other's."""
+    return item.key in facts.owned and facts.owned[item.key].site == site

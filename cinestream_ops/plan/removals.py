@@ -44,7 +44,15 @@ def removals(
         if not stays(item := items.item(owned.words), owned, key in left, facts.items.get(key))
         and not started(item, desired, facts, scope)
     ]
-    steps += [step for site in sorted(purge) for step in purged(site, left, facts)]
+    kept_databases = {
+        item.database for each in desired.values() for item in each if isinstance(item, MongoUser)
+    }
+    steps += [
+        step
+        for site in sorted(purge)
+        for step in purged(site, left, facts)
+        if not (isinstance(step.item, Database) and step.item.database in kept_databases)
+    ]
     return steps, tuple(key for key, owned in left.items() if kept(items.item(owned.words)))
 
 

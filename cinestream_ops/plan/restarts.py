@@ -5,6 +5,7 @@ Which running units must notice a change: those whose own inputs it touches, and
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 
 from cinestream_ops.state.facts import Facts
 from cinestream_ops.state.items import Item, Unit
@@ -28,7 +29,7 @@ def restarts(
         Step(verb, unit, facts.items.get(unit.key), site=last(unit, touched, site, desired))
         for site, items in desired.items()
         for unit in running(items, facts)
-        if (verb := verb_for(unit, touched, site in restart))
+        if (verb := verb_for(unit, touched.keys(), site in restart))
     ]
 
 
@@ -39,7 +40,9 @@ def last(unit: Unit, touched: Mapping[str, str], site: str, staying: Collection[
     Those of the server come before any other, and those of a site that leaves go after all others.
     """
     inputs = (*unit.restart_on, *unit.reload_on)
-    sites = {touched[key] for key in touched if hit(key, inputs)}
+    folders = tuple(each for each in inputs if each.endswith("/"))
+    below = [key for key in touched if key.startswith(folders)] if folders else []
+    sites = {touched[key] for key in (*inputs, *below) if key in touched}
     return max(sites, key=lambda each: (each != "" and each not in staying, each), default=site)
 
 
@@ -51,12 +54,14 @@ def running(items: Iterable[Item], facts: Facts) -> Iterator[Unit]:
                 yield item
 
 
-def verb_for(unit: Unit, touched: Collection[str], asked: bool) -> str:
-    if (asked and unit.companions) or any(hit(key, unit.restart_on) for key in touched):
+def verb_for(unit: Unit, touched: AbstractSet[str], asked: bool) -> str:
+    if (asked and unit.companions) or hit(touched, unit.restart_on):
         return RESTART
-    return RELOAD if any(hit(key, unit.reload_on) for key in touched) else ""
+    return RELOAD if hit(touched, unit.reload_on) else ""
 
 
-def hit(key: str, inputs: Collection[str]) -> bool:
-    """Whether *key* is one of *inputs*, of which one that ends in `/` is all that is below it."""
-    return key in inputs or any(each.endswith("/") and key.startswith(each) for each in inputs)
+def hit(touched: AbstractSet[str], inputs: Collection[str]) -> bool:
+    """Whether any of *inputs* is in *touched*; one that ends in `/` is all that is below it."""
+    folders = tuple(each for each in inputs if each.endswith("/"))
+    exact = any(each in touched for each in inputs)
+    return exact or (bool(folders) and any(key.startswith(folders) for key in touched))

@@ -20,6 +20,7 @@ from cinestream_ops.state.items import (
     EnvFile,
     Fence,
     Gate,
+    Heir,
     Hook,
     Item,
     MongoAdmin,
@@ -76,7 +77,7 @@ def since(step: Step, plan: Plan) -> str:
     changed = [
         f"`{other.item.name}`"
         for other in plan.steps
-        if other.phase == CHANGE and other.key != step.key and hit(other.key, inputs)
+        if other.phase == CHANGE and other.key != step.key and hit({other.key}, inputs)
     ]
     few = changed if len(changed) <= 3 else [*changed[:2], f"{len(changed) - 2} more"]
     verb = "changes" if len(changed) == 1 else "change"
@@ -126,6 +127,7 @@ def verb(step: Step) -> str:
         Release: "upload",
         Venv: "build",
         Check: "check that",
+        Heir: "hand over",
         Hook: "run",
         Trial: "try",
         Gate: "test",
@@ -159,6 +161,8 @@ def phrase(item: Item) -> str:
         return item.what
     if isinstance(item, Trial):
         return f"one worker of `{item.site}` as all will be, before any of them changes"
+    if isinstance(item, Heir):
+        return f"the data and the user id of `{item.of}` to `{item.user}`"
     if isinstance(item, Gate):
         count = len(item.probes)
         hosts = f"{count} host name{'' if count == 1 else 's'}"

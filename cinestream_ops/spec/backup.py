@@ -16,10 +16,12 @@ from cinestream_ops.spec.faults import faults
 from cinestream_ops.spec.model import Model
 from cinestream_ops.spec.names import Digest, SiteName
 from cinestream_ops.spec.past import Moment
+from cinestream_ops.spec.saving import Recipient
 from cinestream_ops.spec.words import Word
 
 FORMAT = 1
 MANIFEST, SPEC, ENV, SOURCE = "manifest.json", "site.toml", "env.enc", "source.tar"
+ENV_OF_AGE = "env.age"
 REQUIREMENTS, DATA = "requirements.txt", "data.tar"
 METADATA, DOCUMENTS = ".metadata.json", ".bson"
 
@@ -28,7 +30,7 @@ class PartName(Word):
     """The path of a file in the folder of a backup: none leads out of it."""
 
     rule = re.compile(
-        r"site\.toml|env\.enc|source\.tar|requirements\.txt|data\.tar"
+        r"site\.toml|env\.(?:enc|age)|source\.tar|requirements\.txt|data\.tar"
         r"|database/[a-z][a-z0-9_-]{0,63}/[^/\0\n]{1,240}\.(?:bson|metadata\.json)"
     )
     refusal = "is not a part of a backup"
@@ -67,6 +69,13 @@ class Lock(Model):
     nonce: Hex = Field(description="the nonce")
 
 
+class AgeLock(Model):
+    """The `.env` was encrypted to a public key of age (https://age-encryption.org/v1)."""
+
+    cipher: Literal["age"] = Field(description="the cipher")
+    recipient: Recipient = Field(description="the public key")
+
+
 class Manifest(Model):
     """One backup of one site."""
 
@@ -82,7 +91,7 @@ class Manifest(Model):
     data_changed: bool = Field(
         False, description="true: files in `data` changed while they were read"
     )
-    lock: Lock = Field(description="how the `.env` was encrypted")
+    lock: Lock | AgeLock = Field(discriminator="cipher", description="how the `.env` was encrypted")
     parts: dict[PartName, Part] = Field(description="the files, by their paths")
 
     @property
@@ -94,11 +103,16 @@ class Manifest(Model):
         return sum(part.documents or 0 for part in self.parts.values())
 
     @property
+    def env(self) -> PartName:
+        """The part that is the `.env`."""
+        return PartName(ENV_OF_AGE if isinstance(self.lock, AgeLock) else ENV)
+
+    @property
     def sealed(self) -> bytes:
-        """All that the passphrase vouches for, beside the `.env` itself."""
-        told = self.model_dump(mode="json")
-        told["parts"].pop(ENV, None)
-        return json.dumps(told, sort_keys=True).encode()
+        """All that whoever opens the `.env` knows to be as it was, beside the `.env` itself."""
+        table = told(self)
+        table["parts"].pop(self.env, None)
+        return json.dumps(table, sort_keys=True).encode()
 
     @property
     def collections(self) -> Mapping[PartName, PartName | None]:

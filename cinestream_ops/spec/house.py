@@ -46,6 +46,7 @@ def clashes(house: House) -> Iterator[Fault]:
     """Every fault between sites."""
     yield from shared_ports(house)
     yield from shared_names(house)
+    yield from shared_databases(house)
     yield from shared_domains(house)
 
 
@@ -79,6 +80,19 @@ def shared_names(house: House) -> Iterator[Fault]:
                 "choose a name that differs in more than `-` and `_`",
             )
         owners.setdefault(host, name)
+
+
+def shared_databases(house: House) -> Iterator[Fault]:
+    owners: dict[str, str] = {}
+    for name, site in house.sites.items():
+        database = site.database_name
+        if database and database in owners:
+            yield Fault(
+                f"sites/{name}",
+                f"the MongoDB database `{database}` is that of `{owners[database]}` already",
+                "choose another name: a database belongs to one site",
+            )
+        owners.setdefault(database, name)
 
 
 def shared_domains(house: House) -> Iterator[Fault]:

@@ -34,6 +34,12 @@ class SiteName(Word):
         return text
 
 
+class DatabaseName(SiteName):
+    """Databases are named by sites, and stay when those are called otherwise."""
+
+    refusal = "is not the name of a database"
+
+
 class EnvName(Word):
     rule = re.compile(r"[A-Z_][A-Z0-9_]{0,127}", re.ASCII)
     refusal = "is not the name of a variable"

@@ -17,6 +17,7 @@ from cinestream_ops.spec.names import (
     AddressPath,
     Collection,
     CookieName,
+    DatabaseName,
     Digest,
     EnvName,
     EnvValue,
@@ -31,6 +32,7 @@ from cinestream_ops.spec.names import (
 )
 from cinestream_ops.spec.past import Moment, Past, Ref
 from cinestream_ops.spec.reserved import DATABASE_ENVIRONMENT
+from cinestream_ops.spec.saving import Saving
 from cinestream_ops.spec.words import NotAllowed
 
 # From here on Linux gives ports to outgoing connections (ip_local_port_range).
@@ -161,7 +163,9 @@ class Site(Model):
     stopped: bool = Field(False, description="true: no worker runs, visitors are told so")
     maintenance: Maintenance | None = Field(None, description="a page in place of the site")
     domains: Row[Domain] = Field((), description="the domain names that lead to the site")
-    database: bool = Field(True, description="false: the site gets no database")
+    database: bool | DatabaseName = Field(
+        True, description="false: the site gets no database; a name: it is not called as the site"
+    )
     env: dict[EnvName, EnvValue] = Field(
         default_factory=dict, description='variables that anyone may see, as in `LANG = "en"`'
     )
@@ -172,6 +176,7 @@ class Site(Model):
     indexes: Row[Index] = Field((), description="indexes of the site's database")
     limits: Row[Limit] = Field((), description="how often an address may ask for a path")
     caches: Row[Cache] = Field((), description="pages that nginx keeps")
+    backup: Saving | None = Field(None, description="a backup that the server makes every day")
 
     @field_validator("reserve")
     @classmethod
@@ -201,6 +206,15 @@ class Site(Model):
         if "source" in info.data and not bundled and not wsgi:
             raise NotAllowed("a source of your own needs one", WsgiName.hint, shown=False)
         return wsgi
+
+    @field_validator("database", mode="plain")
+    @classmethod
+    def _is_a_choice_or_a_name(cls, database: Any) -> bool | DatabaseName:
+        if isinstance(database, bool):
+            return database
+        if isinstance(database, str):
+            return DatabaseName(database)
+        raise NotAllowed("is neither true, false nor the name of a database")
 
     @field_validator("env", "secrets")
     @classmethod
@@ -236,6 +250,11 @@ class Site(Model):
     @property
     def user(self) -> str:
         return self.name
+
+    @property
+    def database_name(self) -> str:
+        """What its database is called where it has one; empty if it wants none."""
+        return str(self.name if self.database is True else self.database or "")
 
     @property
     def bundled(self) -> bool:

@@ -354,6 +354,21 @@ class Certificate(Item):
 
 
 @dataclass(frozen=True)
+class Heir(Item):
+    """
+    The site *user* that gets data, uid and variables of the site *of*, whose processes go on.
+
+    It gets a copy of the release *blob*, too; what is *anew* it gets of its own.
+    """
+
+    kind = "heir"
+    user: str
+    of: str
+    blob: str = ""
+    anew: Tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Tree(Item):
     """A folder with all that is below it: only ever removed."""
 
@@ -409,8 +424,8 @@ KINDS: Dict[str, Type[Item]] = {
     kind.kind: kind
     for kind in (
         File, EnvFile, Directory, Symlink, Absent, User, Package, Archive, Release, Venv, Check,
-        Hook, Trial, Unit, MongoAdmin, MongoUser, MongoIndexes, Certificate, Tree, Database, Fence,
-        Daemon, Gate,
+        Hook, Trial, Unit, MongoAdmin, MongoUser, MongoIndexes, Certificate, Heir, Tree, Database,
+        Fence, Daemon, Gate,
     )
 }  # fmt: skip
 # What is done and leaves nothing to be looked at.

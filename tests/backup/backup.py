@@ -4,10 +4,11 @@ Backups of no server: folders as `backup create` writes them, made by hand.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from cinestream_ops.engine import backups, backups_folder, backups_lock
+from cinestream_ops.agent import backup_shelf
+from cinestream_ops.engine import backups, backups_lock
+from cinestream_ops.engine.backups_folder import Shelf, Stored
 from cinestream_ops.spec.backup import Manifest
 from cinestream_ops.spec.secret import Secret
 
@@ -38,10 +39,12 @@ def stated(**more: Any) -> dict[str, Any]:
     }
 
 
-def saved(top: Path, name: str = "20261124T213000Z", env: bytes = ENV) -> tuple[Path, Manifest]:
-    """The folder of a backup below *top*, and its manifest."""
-    with backups_folder.draft(top / "shop", name) as draft:
+def saved(
+    shelf: Shelf, name: str = "20261124T213000Z", env: bytes = ENV
+) -> tuple[Stored, Manifest]:
+    """A backup on *shelf*, and its manifest."""
+    with backup_shelf.draft(shelf, "shop", name) as draft:
         for path, content in FILES.items():
             draft.write(path, content)
         made = backups.finished(draft, env, stated(), PASSPHRASE)
-    return top / "shop" / name, made
+    return Stored(shelf, f"shop/{name}"), made

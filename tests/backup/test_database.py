@@ -7,9 +7,11 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import subprocess
 import sys
 import tarfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event, Thread
@@ -168,11 +170,21 @@ def test_what_was_dumped_is_loaded_as_it_was(client, things, tmp_path):
     assert content(client, "shop") == content(client, "shop2")
 
 
+def test_a_copy_has_the_documents_indexes_options_and_views(client, things):
+    client.drop_database("shop2")
+
+    answer, files = asked(do="copy", database="shop", to="shop2")
+
+    assert content(client, "shop") == content(client, "shop2")
+    assert ({"snapshot"}, {}) == (answer.keys(), files)
+    assert list(client.shop.looks.find()) == list(client.shop2.looks.find())
+
+
 def test_a_check_tells_counts_and_digests_and_leaves_nothing(client, things, tmp_path):
     _, files = asked(do="dump", database="shop")
     before = client.list_database_names()
 
-    answer, _ = asked(do="check", database="scratch", load=laid(files, tmp_path))
+    answer, _ = asked(do="check", load=laid(files, tmp_path))
 
     assert 3000 == answer["held"]["things.bson"]["documents"]
     assert {name: bson_digest(files[name]) for name in files if name.endswith(".bson")} == {
@@ -189,10 +201,51 @@ def test_a_torn_file_is_told_and_leaves_nothing(client, things, tmp_path):
     _, files = asked(do="dump", database="shop")
     files["things.bson"] = files["things.bson"][:-10]
 
-    answer, _ = asked(do="check", database="scratch", load=laid(files, tmp_path))
+    answer, _ = asked(do="check", load=laid(files, tmp_path))
 
     assert {"refused"} == answer.keys()
-    assert "scratch" not in client.list_database_names()
+    assert [] == scratch(client)
+
+
+def scratch(client: pymongo.MongoClient[Any]) -> list[str]:
+    names = client.list_database_names()
+    return [name for name in names if name.startswith("cinestream_verify_")]
+
+
+def test_what_a_killed_check_leaves_is_dropped_by_the_next_order(client, things, tmp_path):
+    _, files = asked(do="dump", database="shop")
+    order = {"admin": URI, "do": "check", "load": laid(files, tmp_path)}
+    # Its last document never comes, so that it loads until it is killed.
+    (pipe := tmp_path / "pipe").unlink(missing_ok=True)
+    os.mkfifo(pipe)
+    order["load"][-1]["bson"] = str(pipe)
+    running = begun(order)
+    wait_for(lambda: scratch(client))
+
+    asked(do="measure", database="shop")
+    while_it_lives = scratch(client)
+    running.kill()
+    running.wait()
+    asked(do="measure", database="shop")
+
+    assert 1 == len(while_it_lives)
+    assert [] == scratch(client)
+
+
+def begun(order: dict[str, Any]) -> subprocess.Popen[bytes]:
+    argv = [sys.executable, "-I", "-c", PROGRAM]
+    running = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    assert running.stdin
+    with running.stdin:
+        running.stdin.write(json.dumps(order).encode())
+    return running
+
+
+def wait_for(holds: Callable[[], object]) -> None:
+    end = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 def test_a_collection_that_cannot_be_copied_is_named(client, things):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cinestream_ops.agent.backup_shelf import Directory
 from cinestream_ops.engine import backups_lock
 from cinestream_ops.errors import OpsError
 from cinestream_ops.spec.backup import Part, PartName
@@ -17,8 +18,8 @@ from tests.backup.backup import ENV, PASSPHRASE, saved
 
 @pytest.fixture
 def backup(tmp_path: Path):
-    folder, made = saved(tmp_path)
-    return made, (folder / "env.enc").read_bytes()
+    folder, made = saved(Directory(tmp_path))
+    return made, (folder / "env.enc").content()
 
 
 def test_the_passphrase_opens_it(backup):

@@ -10,13 +10,16 @@ from typing import Any
 
 import pytest
 
+from cinestream_ops.agent.backup_shelf import Directory
 from cinestream_ops.engine import backups_restoring
+from cinestream_ops.engine.backups_folder import Stored
 from cinestream_ops.engine.looking import Found
 from cinestream_ops.errors import BadSpec, OpsError
 from cinestream_ops.spec import toml
 from cinestream_ops.spec.backup import Manifest
 from cinestream_ops.spec.house import House
 from cinestream_ops.state.facts import Facts, Machine
+from cinestream_ops.state.items import digest
 from tests.backup.backup import stated
 
 SPEC = """\
@@ -28,17 +31,24 @@ requirements = "{release}"
 """
 OLD, NEW = "0" * 64, "1" * 64
 PARTS = {name: {"size": 1, "sha256": NEW} for name in ("source.tar", "requirements.txt")}
+WRITTEN = SPEC.format(release=OLD)
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "site.toml").write_text(SPEC.format(release=OLD))
+    (tmp_path / "site.toml").write_text(WRITTEN)
     return tmp_path
 
 
 @pytest.fixture
 def manifest() -> Manifest:
-    told = stated(parts=PARTS)
+    return manifest_of(WRITTEN)
+
+
+def manifest_of(spec: str) -> Manifest:
+    told = stated(
+        parts={**PARTS, "site.toml": {"size": len(spec), "sha256": digest(spec.encode())}}
+    )
     del told["documents"]
     return Manifest.model_validate(told)
 
@@ -53,7 +63,7 @@ def found(listeners: tuple[int, ...] = (), mongodb: str = "none", **ports: int) 
 
 
 def site(folder: Path, manifest: Manifest, server: Found, name: str = "shop") -> Any:
-    return backups_restoring.site_of(folder, manifest, name, server)
+    return backups_restoring.site_of(Stored(Directory(folder)), manifest, name, server)
 
 
 def test_it_is_what_was_saved(folder, manifest):
@@ -101,10 +111,17 @@ def test_a_server_that_is_too_small_is_told(manifest):
     backups_restoring.refuse_small_server(manifest, Found(House(), large))
 
 
-def test_a_spec_that_is_none_is_told(folder, manifest):
+def test_a_spec_that_is_none_is_told(folder):
     (folder / "site.toml").write_text("workers = many\n")
 
     with pytest.raises(BadSpec, match=r"site.toml: is not TOML"):
+        site(folder, manifest_of("workers = many\n"), found(mongodb="archive"))
+
+
+def test_a_spec_that_reads_otherwise_the_second_time_is_refused(folder, manifest):
+    (folder / "site.toml").write_text("port = 8001\n")
+
+    with pytest.raises(BadSpec, match=r"site.toml: is not what was saved"):
         site(folder, manifest, found(mongodb="archive"))
 
 

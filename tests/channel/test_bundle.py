@@ -5,6 +5,7 @@ What crosses the wire at the start of every conversation is small, and reviewed.
 from __future__ import annotations
 
 import ast
+import typing
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -91,6 +92,7 @@ def test_a_module_loses_nothing_but_words(name):
 def meaning(source: str) -> str:
     """The tree of *source* with its line numbers, without docstrings and types of functions."""
     tree = ast.parse(source)
+    tree.body = [node for node in tree.body if getattr(node, "module", "") != "typing"]
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef):
             node.returns = None
@@ -104,6 +106,18 @@ def meaning(source: str) -> str:
         (node.lineno, type(node).__name__) for node in ast.walk(tree) if isinstance(node, ast.stmt)
     ]
     return ast.dump(tree) + str(lines)
+
+
+@pytest.mark.parametrize("name", bundle.sources())
+def test_what_a_module_uses_of_typing_is_imported(name):
+    tree = ast.parse(bundle.sources()[name])
+    nodes = list(ast.walk(tree))
+    found = [each for each in nodes if isinstance(each, ast.ImportFrom)]
+    imported = {alias.name for each in found if each.module == "typing" for alias in each.names}
+
+    used = {each.id for each in nodes if isinstance(each, ast.Name)} & set(typing.__all__)
+
+    assert used <= imported
 
 
 def test_a_look_at_every_kind_needs_no_more_than_the_first_bundle(tmp_path):

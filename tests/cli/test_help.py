@@ -9,7 +9,7 @@ import pytest
 from cinestream_ops.cli import commands
 
 GROUPS = {
-    "backup": ["create", "list", "prune", "restore", "verify"],
+    "backup": ["create", "list", "prune", "restore", "schedule", "unschedule", "verify"],
     "domain": ["add", "check", "list", "remove"],
     "env": ["list", "set", "unset"],
     "server": ["add", "list", "remove", "use"],

@@ -111,7 +111,7 @@ def test_a_site_of_ones_own_is_imported_before_anything_points_to_it():
     [check] = of(Check, site).values()
     assert "`shop:app` of `blog` can be imported" == check.what
     assert (
-        "/var/www/blog/venvs/2222222222222222/bin/python", "-B",
+        "env", "HOME=/var/www/blog/data", "/var/www/blog/venvs/2222222222222222/bin/python", "-B",
         "/usr/lib/cinestream/runner/cinestream_worker/__main__.py", "--check", "--wsgi", "shop:app",
         "--source", "/var/www/blog/releases/1111111111111111", "--env-file", "/var/www/blog/.env",
     ) == check.argv  # fmt: skip

@@ -170,6 +170,18 @@ def test_a_worker_that_was_started_by_hand_is_told_and_stopped(standing):
     assert [f"remove {stray.key}"] == told(made.steps)
 
 
+def test_a_worker_that_failed_is_told_as_one_that_does_not_run(standing):
+    key = "unit:blog@8001.service"
+    failed = changed_by_hand(standing, key, {"enabled": True, "active": False})
+
+    made = plan({"": (), "blog": site()}, failed)
+
+    assert (
+        "`blog@8001.service` does not run any more: it failed, or was stopped by hand",
+    ) == made.warnings
+    assert [f"put {key}"] == told(made.steps)
+
+
 def test_a_file_of_somebody_else_is_told_before_it_is_replaced():
     theirs = changed_by_hand(BARE, f"file:{NGINX}", {"digest": "theirs"})
 

@@ -247,11 +247,24 @@ def test_systemd_is_fenced_before_its_files_and_reads_them_before_it_uses_them(t
 @given(moves)
 def test_a_unit_starts_anew_once_all_that_it_is_made_of_is_there(taken):
     for n in places(taken, Unit, RESTART, RELOAD):
-        inputs = (*taken[n].item.restart_on, *taken[n].item.reload_on)
-        touched = [
-            m for m, step in enumerate(taken) if step.phase == CHANGE and hit(step.key, inputs)
+        assert all(m < n for m in inputs_touched(taken, n))
+
+
+def inputs_touched(taken, n):
+    inputs = (*taken[n].item.restart_on, *taken[n].item.reload_on)
+    return [m for m, step in enumerate(taken) if step.phase == CHANGE and hit({step.key}, inputs)]
+
+
+@quickly
+@given(moves)
+def test_on_the_way_back_a_unit_hears_of_all_that_was_put_back(taken):
+    for n in places(taken, Unit, RESTART, RELOAD):
+        knowing = [
+            m
+            for m in places(taken, Fence)
+            if taken[n].item.unit in (*taken[m].item.restarts, *taken[m].item.reloads)
         ]
-        assert all(m < n for m in touched)
+        assert min(knowing) < min(inputs_touched(taken, n), default=len(taken))
 
 
 @quickly

@@ -1,0 +1,134 @@
+"""
+A second site out of a first: its release, data, variables and database, copied on this server.
+
+The first is only read, while it runs, and none of it is told to the other side.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any, Dict
+
+from cinestream_ops.agent import (
+    backup_child,
+    backup_database,
+    backup_staging,
+    bytecode,
+    dotenv,
+    env,
+    incoming,
+    kit,
+    tars,
+    trees,
+)
+from cinestream_ops.agent.backup_saving import CHANGED, TREE, weight
+from cinestream_ops.agent.backup_staging import Order
+from cinestream_ops.agent.kit import Kit
+from cinestream_ops.agent.refused import Refused
+from cinestream_ops.agent.trees import MARKER
+from cinestream_ops.state import paths
+
+
+def weighed(order: Order, kit: Kit) -> Dict[str, Any]:
+    """How many bytes there are to copy; `Refused` if there is no room for them."""
+    was = order["from"]
+    found = {"release": weight(was["release"]) if order["release"] else 0, "data": 0, "database": 0}
+    if was["data"]:
+        found["data"] = weight(f"{was['home']}/data")
+    if was["database"]:
+        told = backup_database.told(kit, do="measure", database=was["database"])
+        found["database"] = told["size"]
+    # A release is packed and unpacked; its environment is built anew.
+    ours = 2 * found["release"] + weight(f"{was['home']}/venv/") + found["data"]
+    hint = "make room there" + (", or leave the data out: `--without-data`" if was["data"] else "")
+    refuse_full({paths.SITES: ours, f"{paths.MONGODB}/data": found["database"]}, was["home"], hint)
+    return found
+
+
+def refuse_full(needed: Dict[str, int], home: str, hint: str) -> None:
+    """`Refused` if the disks of the folders *needed* have not so many bytes left."""
+    there = [Path(path) for path in needed if Path(path).is_dir()]
+    for path in there:
+        disk = [each for each in there if each.stat().st_dev == path.stat().st_dev]
+        total = sum(needed[str(each)] for each in disk)
+        found = os.statvfs(path)
+        free = found.f_bavail * found.f_frsize
+        if total > free:
+            raise Refused(
+                f"a copy of `{home}` takes about {total >> 20} MiB, and the disk of `{path}` has "
+                f"{free >> 20} MiB free",
+                hint,
+            )
+
+
+def cloned(order: Order, kit: Kit) -> Dict[str, Any]:
+    """All of it, or nothing; whether data changed meanwhile, and the database was read at once."""
+    return backup_staging.filled(order, kit, copied)
+
+
+def copied(order: Order, kit: Kit) -> Dict[str, Any]:
+    was, home, user = order["from"], order["home"], order["user"]
+    content = variables(f"{was['home']}/.env", order["anew"])
+    backup_staging.env(f"{home}/.env", user, content)
+    told = {"data_changed": False, "snapshot": False}
+    if order["release"]:
+        release(was["release"], was["user"], order["release"], kit)
+    if was["data"]:
+        told["data_changed"] = data(was, f"{home}/data", user, kit)
+    if was["database"]:
+        asked = {"do": "copy", "database": was["database"], "to": order["database"]}
+        told.update(backup_database.told(kit, **asked))
+    return told
+
+
+def variables(path: str, anew: Any) -> bytes:
+    """The entries of the `.env` at *path*, but for those that the new site gets of its own."""
+    entries = dotenv.entries(env.text(path))
+    kept = "".join(f"{entry}\n" for name, entry in entries.items() if name not in anew)
+    return kept.encode(errors="surrogateescape")
+
+
+def release(source: str, user: str, to: Dict[str, str], kit: Kit) -> None:
+    """The release of *user* at *source*, as it came; `Refused` if it is another by now."""
+    archive = packed(source, user, kit)
+    if incoming.digest(archive) != to["blob"]:
+        raise Refused(
+            f"`{source}` is not what was deployed any longer",
+            f"`cinestream deploy {user}` brings it anew",
+        )
+    path = Path(to["path"])
+    with trees.draft(path, {"blob": to["blob"]}) as partial:
+        for size in tars.unpack(archive, partial):
+            kit.progress(f"release:{path}", "unpacking", size, 0)
+        bytecode.put(partial, str(path), kit)
+    archive.unlink()
+
+
+def packed(source: str, user: str, found: Kit) -> Path:
+    """The tar of a release, read as the user whose it is."""
+    path = kit.incoming(found.home) / "release.tar"
+    argv = [sys.executable, "-I", "-S", "-c", TREE, source, MARKER]
+    with path.open("wb") as out, Path(os.devnull).open("rb") as nothing:
+        path.chmod(0o600)
+        with backup_child.started(argv, nothing, user) as child:
+            for piece in child.pieces(found.stops):
+                out.write(piece)
+            child.end()
+    return path
+
+
+def data(was: Dict[str, Any], folder: str, user: str, kit: Kit) -> bool:
+    """Copied by both users, each in its own folder; whether some of it changed meanwhile."""
+    pack = ["tar", "--create", "--file=-", f"--directory={was['home']}/data", "."]
+    unpack = backup_staging.unpacking(folder)
+    with (
+        Path(os.devnull).open("rb") as nothing,
+        backup_child.started(pack, nothing, was["user"]) as source,
+        backup_child.started(unpack, source.out, user) as sink,
+    ):
+        with kit.stops.allowed():
+            sink.process.wait()
+        sink.end()
+        return source.end((0, CHANGED)) == CHANGED

@@ -1,0 +1,104 @@
+"""
+`cinestream clone-site`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cinestream_ops import engine
+from cinestream_ops.cli import (
+    aftermath,
+    capacity,
+    change,
+    deploying,
+    plans,
+    progress,
+    session,
+    show,
+    words,
+)
+from cinestream_ops.cli.options import (
+    NONE,
+    Changing,
+    Domains,
+    FromSite,
+    NewSite,
+    WithoutData,
+    Workers,
+)
+from cinestream_ops.cli.session import Session
+from cinestream_ops.engine import cloning
+from cinestream_ops.engine.cloning import Cloning
+from cinestream_ops.spec import names
+
+MIB = 1 << 20
+
+
+def clone_site(
+    name: FromSite,
+    new: NewSite,
+    asked: Changing,
+    domains: Domains = NONE,
+    workers: Workers = None,
+    without_data: WithoutData = False,
+) -> None:
+    """
+    Make a second site like a first one, with its code, variables, files and database.
+
+    All of it is copied on the server, while the first goes on serving.  It gets a user, ports, a
+    database and keys of its own, and no domain but those that are named.
+    """
+    words.checked(names.SiteName, new)
+    keys = {"domains": list(domains)} | ({"workers": workers} if workers is not None else {})
+    with session.opened(asked) as host:
+        host.need_server()
+        was = host.site(name)
+        site = cloning.site_of(was, host.found, new, keys, deploying.now())
+        made = cloning.cloning(host.conversation, was, site, data=not without_data)
+        make(host, made, asked, f"clone-site {name} {new}")
+
+
+def make(host: Session, made: Cloning, asked: Changing, doing: str) -> None:
+    house = host.house.with_site(made.site)
+    capacity.warn(house, host.found.facts.machine)
+    sizes = cloning.weigh(host.conversation, host.found, made)
+    plan = cloning.plan_of(host.conversation, host.found, made, {made.site.name})
+    diffs = engine.diffs(host.conversation, plan) if asked.diff else {}
+    tell(made, sizes, asked)
+    plans.tell(plan, diffs, asked)
+    came = None
+    if change.is_wanted(plan, asked):
+        with progress.telling() as told:
+            outcome, changed = cloning.clone(
+                host.conversation,
+                made,
+                doing=doing,
+                wait=asked.wait,
+                report=lambda found: progress.of_plan(found, told),
+            )
+        came = aftermath.of(host.conversation, outcome)
+        show.say(f"Done: {doing}")
+        if changed:
+            show.warning(f"files in the data of `{made.was.name}` changed while they were copied")
+        aftermath.tell(came)
+    if asked.as_json:
+        came_of_it = {"changed": came is not None, "follow_ups": aftermath.data(came)}
+        show.data({"doing": doing, **came_of_it, "copied": sizes, **plans.data(plan, diffs)})
+
+
+def tell(made: Cloning, sizes: Mapping[str, int], asked: Changing) -> None:
+    """What is copied before there is anything to plan for."""
+    if asked.as_json and asked.plan_only:
+        return
+    speak = show.line if asked.plan_only else show.say
+    told = [
+        f"{part} of `{made.was.name}`, {size / MIB:.1f} MiB"
+        for part, size in sizes.items()
+        if size or (part != "release" and made.data)
+    ]
+    told.append(f"what the owner put into the `.env` of `{made.was.name}`")
+    speak(f"Copy (on the server; is removed again if the change fails): {len(told)}")
+    for each in told:
+        speak(f"  - {each}")
+    speak("")

@@ -1,0 +1,64 @@
+"""
+`cinestream rename-site`.
+"""
+
+from __future__ import annotations
+
+from cinestream_ops import engine
+from cinestream_ops.cli import aftermath, change, plans, progress, session, show, words
+from cinestream_ops.cli.options import Changing, NewSiteName, OldSiteName
+from cinestream_ops.cli.session import Session
+from cinestream_ops.engine import renaming
+from cinestream_ops.engine.renaming import Renaming
+from cinestream_ops.spec import names
+
+
+def rename_site(name: OldSiteName, new: NewSiteName, asked: Changing) -> None:
+    """
+    Call a site otherwise, while it goes on serving.
+
+    Its domains, data, database and keys stay; it gets another user name, ports and folder.
+    Earlier releases are forgotten.
+    """
+    words.checked(names.SiteName, new)
+    with session.opened(asked) as host:
+        host.need_server()
+        was = host.site(name)
+        site = renaming.site_of(was, host.found, new)
+        found = renaming.renaming(host.conversation, was, site)
+        make(host, found, asked, f"rename-site {name} {new}")
+
+
+def make(host: Session, found: Renaming, asked: Changing, doing: str) -> None:
+    plan = renaming.plan_of(host.conversation, host.found, found)
+    diffs = engine.diffs(host.conversation, plan) if asked.diff else {}
+    tell(found)
+    plans.tell(plan, diffs, asked)
+    came = None
+    if change.is_wanted(plan, asked):
+        with progress.telling() as told:
+            outcome = renaming.rename(
+                host.conversation,
+                host.found,
+                found,
+                plan,
+                doing=doing,
+                wait=asked.wait,
+                report=progress.of_plan(plan, told),
+            )
+        came = aftermath.of(host.conversation, outcome)
+        show.say(f"Done: {doing}")
+        aftermath.tell(came)
+    if asked.as_json:
+        came_of_it = {"changed": came is not None, "follow_ups": aftermath.data(came)}
+        show.data({"doing": doing, **came_of_it, **plans.data(plan, diffs)})
+
+
+def tell(found: Renaming) -> None:
+    """What of the site does not come along."""
+    if count := len(found.was.past):
+        show.warning(
+            f"{count} earlier release{'' if count == 1 else 's'} of `{found.was.name}` will be "
+            "forgotten, and cannot be rolled back to",
+            "`cinestream rollback` before, if the release that runs is not the one to keep",
+        )
