@@ -27,7 +27,7 @@ FOLDERS = (
 # What lives by itself, is filled once and for all, or tells of the work and not of its result.
 PASSED = re.compile(
     r".*/__pycache__|/opt/mongodb/(data|logs|versions)/.*|/usr/lib/cinestream/(venv|runners/\w+)/.*"
-    r"|/var/www/[^/]+/(releases|venvs)/[^/]+/.*|/var/lib/cinestream/(lock|ledger.json|history.*|incoming.*)"
+    r"|/var/www/[^/]+/(releases|venvs)/[^/]+/.*|/var/lib/cinestream/(lock|ledger.json|mongodb.json|history.*|incoming.*)"
     r"|/etc/ssl/certs/.*|/etc/letsencrypt/(accounts|csr|keys|renewal-hooks)/.*"
 )
 # Renewed by every certificate, deploy or look: what counts is that they are there.
@@ -81,7 +81,10 @@ def group(gid: int) -> str:
 def owned() -> Iterator[tuple[str, str]]:
     """What cinestream remembers as its own, and as made in MongoDB."""
     yield from ((f"owned.json {key}", "") for key in remembered("owned.json"))
-    yield from ((f"mongodb.json {key}", "") for key in remembered("mongodb.json").get("made", ()))
+    # What was made in a MongoDB that is gone holds for no other, and counts for nothing.
+    if Path("/opt/mongodb/data").is_dir():
+        made = remembered("mongodb.json").get("made", ())
+        yield from ((f"mongodb.json {key}", "") for key in made)
 
 
 def remembered(name: str) -> dict[str, Any]:
