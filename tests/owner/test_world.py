@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -150,6 +151,12 @@ def refused(rough: Standing, moody: Authority) -> Iterator[Standing]:
     rough.owner.types(f"domain remove shop {NAME} --yes")
 
 
+def listing(standing: Standing) -> dict[str, Any]:
+    """What `domain list` tells of that domain."""
+    found = standing.owner.types("domain list shop --json").data
+    return next(each for each in found if each["domain"] == NAME)
+
+
 MOODS = {
     "away": "does not answer",
     "limiting": "rateLimited",
@@ -163,16 +170,16 @@ def test_an_authority_that_gives_none_leaves_the_site_and_is_asked_again(
 ):
     moody.mood = mood
     said = refused.owner.types(f"domain add shop {NAME} --yes --acme-directory {moody.directory}")
-    [listed] = refused.owner.types("domain list shop --json").data
+    listed = listing(refused)
     standing = refused.owner.types("status shop")
     moody.mood = "well"
     refused.host.sh(
         f'sed -i \'s/"next_try": [0-9.]*/"next_try": 0/\' /var/lib/cinestream/certificates/{NAME}.json; {RETRY}'
     )
-    [done] = refused.owner.types("domain list shop --json").data
+    done = listing(refused)
 
-    for told in (said.err, listed["why"], standing.err):
-        assert MOODS[mood] in told
+    for text in (said.err, listed["why"], standing.err):
+        assert MOODS[mood] in text
     assert "http-only" == listed["state"]
     assert f"`{NAME}` of `shop` is http-only" in standing.err
     assert ("issued", "") == (done["state"], done["why"])
@@ -183,7 +190,7 @@ def test_a_slow_authority_is_waited_for(refused: Standing, moody: Authority):
     moody.mood = "slow"
 
     refused.owner.types(f"domain add shop {NAME} --yes --acme-directory {moody.directory}")
-    [listed] = refused.owner.types("domain list shop --json").data
+    listed = listing(refused)
 
     assert "issued" == listed["state"]
 
@@ -201,16 +208,16 @@ def test_a_renewal_that_goes_wrong_leaves_the_certificate_that_is_served(
     moody.mood = "confused"
     refused.host.tries("sh", "-c", renew)
     after_the_stranger = served(refused)
-    told = refused.owner.types("status shop")
+    standing = refused.owner.types("status shop")
     tested = refused.host.tries("nginx", "-t")
     moody.mood = "well"
     refused.host.sh(renew)
-    [done] = refused.owner.types("domain list shop --json").data
+    done = listing(refused)
 
     assert limited.returncode
     assert first == after_the_limit == after_the_stranger
     assert 0 == tested.returncode
-    assert "so the one before stays: it is for another key" in told.err
+    assert "so the one before stays: it is for another key" in standing.err
     assert ("issued", "") == (done["state"], done["why"])
     assert first != served(refused)
     assert 0 == refused.owner.tries("plan --exit-code").code
