@@ -9,7 +9,8 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,15 @@ class Host:
 
     def sh(self, script: str) -> str:
         return self.runs("sh", "-c", script)
+
+    @contextmanager
+    def meanwhile(self, script: str, undo: str) -> Iterator[None]:
+        """*script* has been run for the block; *undo* is run after it, however it ends."""
+        self.sh(script)
+        try:
+            yield
+        finally:
+            self.sh(undo)
 
     def workers(self, site: str) -> dict[int, int]:
         """The process of each active worker, by port."""

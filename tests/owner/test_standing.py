@@ -303,10 +303,9 @@ def test_recover_tells_what_stands_in_the_way_and_ends_when_it_is_gone(rough: St
     before = state(rough)
 
     kill_in_the_middle(rough)
-    rough.host.runs("mount", "--bind", SLICE, SLICE)
-    stuck = rough.owner.tries("recover")
-    refused = rough.owner.tries("edit-site shop --workers 4 --yes")
-    rough.host.runs("umount", SLICE)
+    with rough.host.meanwhile(f"mount --bind {SLICE} {SLICE}", f"umount {SLICE}"):
+        stuck = rough.owner.tries("recover")
+        refused = rough.owner.tries("edit-site shop --workers 4 --yes")
     done = rough.owner.tries("recover")
 
     assert (1, 1, 0) == (stuck.code, refused.code, done.code)

@@ -48,9 +48,13 @@ def in_the_middle(standing: Standing, line: str) -> Iterator[object]:
         )
         yield process
     finally:
-        process.send_signal(signal.SIGCONT)
         process.kill()
         process.communicate()
+
+
+def settled(standing: Standing) -> None:
+    """The server has walked its way back."""
+    standing.host.sh(f"for i in $(seq 600); do [ ! -e {JOURNAL} ] && exit; sleep .1; done; exit 1")
 
 
 def test_a_controller_that_dies_leaves_the_server_as_it_was(rough: Standing):
@@ -58,7 +62,7 @@ def test_a_controller_that_dies_leaves_the_server_as_it_was(rough: Standing):
 
     with in_the_middle(rough, "edit-site shop --workers 9 --yes") as process:
         process.kill()
-    rough.host.sh(f"for i in $(seq 600); do [ ! -e {JOURNAL} ] && exit; sleep .1; done; exit 1")
+    settled(rough)
 
     assert before == state(rough)
 
@@ -101,7 +105,7 @@ def test_an_interrupt_walks_the_way_back(rough: Standing):
 
     assert 130 == process.returncode
     assert "nothing was committed" in err
-    rough.host.sh(f"for i in $(seq 600); do [ ! -e {JOURNAL} ] && exit; sleep .1; done; exit 1")
+    settled(rough)
     assert before == state(rough)
 
 
@@ -109,6 +113,7 @@ def test_a_second_administrator_is_told_who_is_at_work(rough: Standing):
     with in_the_middle(rough, "edit-site shop --workers 4 --yes") as process:
         process.send_signal(signal.SIGSTOP)
         said = rough.owner.tries("restart shop --yes")
+    settled(rough)
 
     assert 1 == said.code
     assert "edit-site shop" in said.err
@@ -117,15 +122,14 @@ def test_a_second_administrator_is_told_who_is_at_work(rough: Standing):
 
 def test_a_hand_made_mistake_in_nginx_stops_the_change_and_is_named(rough: Standing):
     bad = "/etc/nginx/conf.d/bad.conf"
-    rough.host.sh(f"echo 'nonsense;' > {bad}")
-    before = state(rough)
-
-    said = rough.owner.tries("edit-site shop --workers 5 --yes")
+    with rough.host.meanwhile(f"echo 'nonsense;' > {bad}", f"rm {bad}"):
+        before = state(rough)
+        said = rough.owner.tries("edit-site shop --workers 5 --yes")
+        after = state(rough)
 
     assert 1 == said.code
     assert "nonsense" in said.err
-    assert before == state(rough)
-    rough.host.runs("rm", bad)
+    assert before == after
 
 
 def test_a_hand_edit_is_shown_and_never_overwritten_unseen(rough: Standing):
@@ -141,17 +145,16 @@ def test_a_hand_edit_is_shown_and_never_overwritten_unseen(rough: Standing):
 
 
 def test_a_full_disk_refuses_the_change_whole(rough: Standing):
-    rough.host.sh(
+    full = (
         "mkdir /run/keep && cp -a /etc/cinestream/. /run/keep/ &&"
         " mount -t tmpfs -o size=64k,mode=755 tmpfs /etc/cinestream &&"
         " cp -a /run/keep/. /etc/cinestream/ && chmod 700 /etc/cinestream;"
         " cat /dev/zero > /etc/cinestream/filler 2>/dev/null; true"
     )
-    before = state(rough)
-
-    said = rough.owner.tries("edit-site shop --workers 5 --yes")
-    after = state(rough)
-    rough.host.sh("umount /etc/cinestream && rm -r /run/keep")
+    with rough.host.meanwhile(full, "umount /etc/cinestream && rm -r /run/keep"):
+        before = state(rough)
+        said = rough.owner.tries("edit-site shop --workers 5 --yes")
+        after = state(rough)
 
     assert 1 == said.code
     assert "no space" in said.err.lower() or "full" in said.err.lower()
@@ -228,12 +231,9 @@ def test_requirements_that_do_not_resolve_are_named(rough: Standing):
 
 
 def test_a_port_in_use_is_found_before_the_change(rough: Standing):
-    rough.host.sh(
-        "systemd-run -q --unit=squatter python3 -m http.server 8302 --bind 127.0.0.1; sleep 1"
-    )
-
-    said = rough.owner.tries(f"add-site blog {SHOP} --port 8300 --workers 5 --yes")
-    rough.host.runs("systemctl", "stop", "squatter")
+    squat = "systemd-run -q --unit=squatter python3 -m http.server 8302 --bind 127.0.0.1; sleep 1"
+    with rough.host.meanwhile(squat, "systemctl stop squatter"):
+        said = rough.owner.tries(f"add-site blog {SHOP} --port 8300 --workers 5 --yes")
 
     assert 1 == said.code
     assert "8302" in said.err

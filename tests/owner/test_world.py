@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from tests.owner.authority import Authority, authority
 from tests.owner.conftest import SITES, Standing
 from tests.owner.test_trouble import SHOP, dns, state
 
+MINE = "/etc/nginx/conf.d/mine.conf"
 CINEMA = "movie-app.localhost"
 MONGOD = "$(systemctl show -p MainPID --value mongodb)"
 AWAY = {
@@ -64,15 +65,9 @@ def cinema(rough: Standing) -> Iterator[Standing]:
     rough.owner.types("remove-site movie_app --purge --yes")
 
 
-@contextmanager
-def away(standing: Standing, how: str) -> Iterator[None]:
+def away(standing: Standing, how: str) -> AbstractContextManager[None]:
     """The database is away in the way of *how* for the block, and back after it."""
-    leave, come_back = AWAY[how]
-    standing.host.sh(leave)
-    try:
-        yield
-    finally:
-        standing.host.sh(come_back)
+    return standing.host.meanwhile(*AWAY[how])
 
 
 @pytest.mark.parametrize("how", AWAY)
@@ -241,12 +236,12 @@ def served(standing: Standing) -> str:
 def squatter(rough: Standing) -> Iterator[int]:
     """A port of the shop's block, behind its workers, on which a stranger listens."""
     port = max(rough.host.workers("shop")) + 2
-    rough.host.sh(
+    squat = (
         f"systemd-run -q --unit=squatter python3 -m http.server {port} --bind 127.0.0.1;"
         f" for i in $(seq 100); do ss -Hltn sport = :{port} | grep -q . && exit; sleep .1; done; exit 1"
     )
-    yield port
-    rough.host.runs("systemctl", "stop", "squatter")
+    with rough.host.meanwhile(squat, "systemctl stop squatter"):
+        yield port
 
 
 def test_a_program_on_a_port_of_a_sites_block_is_named_and_not_run_into(
@@ -265,14 +260,13 @@ def test_a_program_on_a_port_of_a_sites_block_is_named_and_not_run_into(
 
 def test_a_worker_whose_port_was_taken_is_told_with_who_has_it(rough: Standing):
     port = min(rough.host.workers("shop"))
-    rough.host.sh(
+    squat = (
         f"systemctl stop shop@{port}.socket shop@{port}.service; systemd-run -q --unit=squatter"
         f" python3 -m http.server {port} --bind 127.0.0.1; sleep 1"
     )
-
-    told = rough.owner.tries("status shop")
-    said = rough.owner.tries("restart shop --yes")
-    rough.host.runs("systemctl", "stop", "squatter")
+    with rough.host.meanwhile(squat, "systemctl stop squatter"):
+        told = rough.owner.tries("status shop")
+        said = rough.owner.tries("restart shop --yes")
     rough.owner.types("restart shop --yes")
 
     assert (1, 1) == (told.code, said.code)
@@ -281,6 +275,13 @@ def test_a_worker_whose_port_was_taken_is_told_with_who_has_it(rough: Standing):
             f"`shop@{port}` of `shop` does not run, and its port is in use by `python3`" in sentence
         )
     assert lives(rough)
+
+
+def mistaken(standing: Standing) -> AbstractContextManager[None]:
+    """The owner has left a mistake in nginx's configuration, in a file of their own."""
+    return standing.host.meanwhile(
+        f"echo 'server {{ listen 81; nonsense; }}' > {MINE}", f"rm {MINE}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -294,41 +295,33 @@ def test_a_worker_whose_port_was_taken_is_told_with_who_has_it(rough: Standing):
     ],
 )
 def test_a_mistake_of_the_owners_in_nginx_is_named_with_its_file(rough: Standing, line: str):
-    mine = "/etc/nginx/conf.d/mine.conf"
-    rough.host.sh(f"echo 'server {{ listen 81; nonsense; }}' > {mine}")
-    before = state(rough)
-
-    said = rough.owner.tries(line)
-    after = state(rough)
-    rough.host.runs("rm", mine)
+    with mistaken(rough):
+        before = state(rough)
+        said = rough.owner.tries(line)
+        after = state(rough)
 
     assert 1 == said.code
-    assert f"{mine}:1" in said.err
+    assert f"{MINE}:1" in said.err
     assert before == after
     assert lives(rough)
 
 
 def test_a_site_is_not_added_beside_a_mistake_of_the_owners_in_nginx(rough: Standing):
-    mine = "/etc/nginx/conf.d/mine.conf"
-    rough.host.sh(f"echo 'server {{ listen 81; nonsense; }}' > {mine}")
-
-    said = rough.owner.tries(f"add-site blog {SHOP} --workers 1 --yes")
-    rough.host.runs("rm", mine)
+    with mistaken(rough):
+        said = rough.owner.tries(f"add-site blog {SHOP} --workers 1 --yes")
 
     assert 1 == said.code
-    assert f"{mine}:1" in said.err
+    assert f"{MINE}:1" in said.err
     assert "blog" not in sites(rough)
     assert 0 == rough.owner.tries("plan --exit-code").code
 
 
 def test_a_file_of_ours_that_is_a_mount_point_is_named_and_stays(rough: Standing):
     conf = "/etc/nginx/sites-available/shop.conf"
-    rough.host.runs("mount", "--bind", conf, conf)
-    before = state(rough)
-
-    said = rough.owner.tries("edit-site shop --workers 4 --yes")
-    after = state(rough)
-    rough.host.runs("umount", conf)
+    with rough.host.meanwhile(f"mount --bind {conf} {conf}", f"umount {conf}"):
+        before = state(rough)
+        said = rough.owner.tries("edit-site shop --workers 4 --yes")
+        after = state(rough)
 
     assert 1 == said.code
     assert f"error: `{conf}` is a mount point" in said.err
@@ -340,9 +333,9 @@ def test_a_file_of_ours_that_is_a_mount_point_is_named_and_stays(rough: Standing
 
 @pytest.fixture
 def without_dns(rough: Standing) -> Iterator[Standing]:
-    rough.host.sh("cp /etc/resolv.conf /run/resolv; echo nameserver 127.0.0.99 > /etc/resolv.conf")
-    yield rough
-    rough.host.sh("cat /run/resolv > /etc/resolv.conf")
+    gone = "cp /etc/resolv.conf /run/resolv; echo nameserver 127.0.0.99 > /etc/resolv.conf"
+    with rough.host.meanwhile(gone, "cat /run/resolv > /etc/resolv.conf"):
+        yield rough
 
 
 def test_without_dns_code_is_deployed_and_a_domain_is_told_what_is_wrong(
