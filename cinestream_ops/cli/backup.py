@@ -9,20 +9,18 @@ from getpass import getpass
 from pathlib import Path
 from typing import Any
 
-from cinestream_ops import engine
 from cinestream_ops.cli import (
-    aftermath,
     capacity,
     change,
     confirm,
     files,
-    plans,
     progress,
     session,
     shelves,
     show,
     words,
 )
+from cinestream_ops.cli.change import Reporting
 from cinestream_ops.cli.options import (
     AsJson,
     BackupFolder,
@@ -45,6 +43,7 @@ from cinestream_ops.cli.options import (
 )
 from cinestream_ops.cli.session import Session
 from cinestream_ops.engine import (
+    Outcome,
     backups,
     backups_age,
     backups_folder,
@@ -221,24 +220,13 @@ def make(host: Session, restoring: Restoring, asked: Changing, doing: str) -> No
     capacity.warn(house, host.found.facts.machine)
     backups_restoring.refuse_occupied(host.conversation, host.found, restoring)
     plan = backups_restoring.plan_of(host.conversation, host.found, house, restoring, {name})
-    diffs = engine.diffs(host.conversation, plan) if asked.diff else {}
-    plans.tell(plan, diffs, asked)
-    came = None
-    if change.is_wanted(plan, asked):
-        with progress.telling() as told:
-            outcome = backups_restoring.restore(
-                host.conversation,
-                restoring,
-                doing=doing,
-                wait=asked.wait,
-                report=lambda made: progress.of_plan(made, told),
-            )
-        came = aftermath.of(host.conversation, outcome)
-        show.say(f"Done: {doing}")
-        aftermath.tell(came)
-    if asked.as_json:
-        came_of_it = {"changed": came is not None, "follow_ups": aftermath.data(came)}
-        show.data({"doing": doing, **came_of_it, **plans.data(plan, diffs)})
+
+    def work(report: Reporting) -> Outcome:
+        return backups_restoring.restore(
+            host.conversation, restoring, doing=doing, wait=asked.wait, report=report
+        )
+
+    change.make_true(host, plan, asked, work, doing=doing)
 
 
 def prune(

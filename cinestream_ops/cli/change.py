@@ -4,8 +4,9 @@ One change as the owner sees it: the plan, the question, the work, the result.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
+from typing import Any, TypeAlias
 
 from cinestream_ops import engine
 from cinestream_ops.cli import aftermath, confirm, findings, plans, progress, show
@@ -15,6 +16,9 @@ from cinestream_ops.engine import Carried, Outcome
 from cinestream_ops.errors import OpsError, Refused
 from cinestream_ops.plan import Plan
 from cinestream_ops.spec.house import House
+
+# Makes, of the plan that is made true, what hears its events.
+Reporting: TypeAlias = Callable[[Plan], Callable[[dict[str, Any]], None]]
 
 
 def make(
@@ -44,18 +48,53 @@ def make(
         purge=purge,
         restart=restart,
     )
+
+    def work(report: Reporting) -> Outcome:
+        return engine.apply(
+            session.conversation,
+            plan,
+            carried=carried,
+            doing=doing,
+            wait=asked.wait,
+            batch=batch,
+            report=report(plan),
+        )
+
+    try:
+        make_true(session, plan, asked, work, doing=doing)
+    except Refused as error:
+        if type(error) is Refused:
+            warn_of_the_ill(session, plan)
+        raise
+    return plan
+
+
+def make_true(
+    session: Session,
+    plan: Plan,
+    asked: Changing,
+    work: Callable[[Reporting], Outcome],
+    *,
+    doing: str,
+    also: Mapping[str, Any] = {},
+) -> None:
+    """
+    Show *plan*; have it made true by *work*, unless the owner says otherwise; tell what came of it.
+
+    Programs are told *also*.
+    """
     diffs = engine.diffs(session.conversation, plan) if asked.diff else {}
     plans.tell(plan, diffs, asked)
     came = None
     if is_wanted(plan, asked):
-        outcome = apply(session, plan, carried, doing, asked.wait, batch)
+        with progress.telling() as told:
+            outcome = work(lambda made: progress.of_plan(made, told))
         came = aftermath.of(session.conversation, outcome)
         show.say(f"Done: {doing}")
         aftermath.tell(came)
     if asked.as_json:
-        told = {"doing": doing, "changed": came is not None, "follow_ups": aftermath.data(came)}
-        show.data({**told, **plans.data(plan, diffs)})
-    return plan
+        result = {"doing": doing, "changed": came is not None, "follow_ups": aftermath.data(came)}
+        show.data({**result, **also, **plans.data(plan, diffs)})
 
 
 def is_wanted(plan: Plan, asked: Changing) -> bool:
@@ -66,26 +105,6 @@ def is_wanted(plan: Plan, asked: Changing) -> bool:
     if not agreed:
         show.say("Nothing was changed")
     return agreed
-
-
-def apply(
-    session: Session, plan: Plan, carried: Carried, doing: str, wait: float, batch: int
-) -> Outcome:
-    try:
-        with progress.telling() as told:
-            return engine.apply(
-                session.conversation,
-                plan,
-                carried=carried,
-                doing=doing,
-                wait=wait,
-                batch=batch,
-                report=progress.of_plan(plan, told),
-            )
-    except Refused as error:
-        if type(error) is Refused:
-            warn_of_the_ill(session, plan)
-        raise
 
 
 def warn_of_the_ill(session: Session, plan: Plan) -> None:

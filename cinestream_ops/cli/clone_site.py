@@ -6,18 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cinestream_ops import engine
-from cinestream_ops.cli import (
-    aftermath,
-    capacity,
-    change,
-    deploying,
-    plans,
-    progress,
-    session,
-    show,
-    words,
-)
+from cinestream_ops.cli import capacity, change, deploying, session, show, words
+from cinestream_ops.cli.change import Reporting
 from cinestream_ops.cli.options import (
     NONE,
     Changing,
@@ -28,7 +18,7 @@ from cinestream_ops.cli.options import (
     Workers,
 )
 from cinestream_ops.cli.session import Session
-from cinestream_ops.engine import cloning
+from cinestream_ops.engine import Outcome, cloning
 from cinestream_ops.engine.cloning import Cloning
 from cinestream_ops.spec import names
 
@@ -64,27 +54,17 @@ def make(host: Session, made: Cloning, asked: Changing, doing: str) -> None:
     capacity.warn(house, host.found.facts.machine)
     sizes = cloning.weigh(host.conversation, host.found, made)
     plan = cloning.plan_of(host.conversation, host.found, made, {made.site.name})
-    diffs = engine.diffs(host.conversation, plan) if asked.diff else {}
-    tell(made, sizes, asked)
-    plans.tell(plan, diffs, asked)
-    came = None
-    if change.is_wanted(plan, asked):
-        with progress.telling() as told:
-            outcome, changed = cloning.clone(
-                host.conversation,
-                made,
-                doing=doing,
-                wait=asked.wait,
-                report=lambda found: progress.of_plan(found, told),
-            )
-        came = aftermath.of(host.conversation, outcome)
-        show.say(f"Done: {doing}")
+
+    def work(report: Reporting) -> Outcome:
+        outcome, changed = cloning.clone(
+            host.conversation, made, doing=doing, wait=asked.wait, report=report
+        )
         if changed:
             show.warning(f"files in the data of `{made.was.name}` changed while they were copied")
-        aftermath.tell(came)
-    if asked.as_json:
-        came_of_it = {"changed": came is not None, "follow_ups": aftermath.data(came)}
-        show.data({"doing": doing, **came_of_it, "copied": sizes, **plans.data(plan, diffs)})
+        return outcome
+
+    tell(made, sizes, asked)
+    change.make_true(host, plan, asked, work, doing=doing, also={"copied": sizes})
 
 
 def tell(made: Cloning, sizes: Mapping[str, int], asked: Changing) -> None:

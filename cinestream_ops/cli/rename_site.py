@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
-from cinestream_ops import engine
-from cinestream_ops.cli import aftermath, change, plans, progress, session, show, words
+from cinestream_ops.cli import change, session, show, words
+from cinestream_ops.cli.change import Reporting
 from cinestream_ops.cli.options import Changing, NewSiteName, OldSiteName
 from cinestream_ops.cli.session import Session
-from cinestream_ops.engine import renaming
+from cinestream_ops.engine import Outcome, renaming
 from cinestream_ops.engine.renaming import Renaming
 from cinestream_ops.spec import names
 
@@ -31,27 +31,20 @@ def rename_site(name: OldSiteName, new: NewSiteName, asked: Changing) -> None:
 
 def make(host: Session, found: Renaming, asked: Changing, doing: str) -> None:
     plan = renaming.plan_of(host.conversation, host.found, found)
-    diffs = engine.diffs(host.conversation, plan) if asked.diff else {}
+
+    def work(report: Reporting) -> Outcome:
+        return renaming.rename(
+            host.conversation,
+            host.found,
+            found,
+            plan,
+            doing=doing,
+            wait=asked.wait,
+            report=report(plan),
+        )
+
     tell(found)
-    plans.tell(plan, diffs, asked)
-    came = None
-    if change.is_wanted(plan, asked):
-        with progress.telling() as told:
-            outcome = renaming.rename(
-                host.conversation,
-                host.found,
-                found,
-                plan,
-                doing=doing,
-                wait=asked.wait,
-                report=progress.of_plan(plan, told),
-            )
-        came = aftermath.of(host.conversation, outcome)
-        show.say(f"Done: {doing}")
-        aftermath.tell(came)
-    if asked.as_json:
-        came_of_it = {"changed": came is not None, "follow_ups": aftermath.data(came)}
-        show.data({"doing": doing, **came_of_it, **plans.data(plan, diffs)})
+    change.make_true(host, plan, asked, work, doing=doing)
 
 
 def tell(found: Renaming) -> None:
