@@ -61,7 +61,6 @@ COLUMNS = {
     "site": "site", "folder": "folder", "taken": "taken", "host": "host", "size": "size",
     "documents": "documents", "trouble": "trouble",
 }  # fmt: skip
-MIB = 1 << 20
 
 
 def create(
@@ -120,7 +119,7 @@ def list_(to: KeptIn, name: MaybeSite = "", server: Server = "", as_json: AsJson
     if as_json:
         show.data(found)
     else:
-        show.rows([{**each, "size": size(each["size"])} for each in found], COLUMNS)
+        show.rows([{**each, "size": show.size(each["size"])} for each in found], COLUMNS)
 
 
 def told(folder: Stored) -> dict[str, Any]:
@@ -143,10 +142,6 @@ def row(folder: Stored, found: Manifest) -> dict[str, Any]:
         "consistency": found.consistency,
         "trouble": "",
     }
-
-
-def size(count: int) -> str:
-    return f"{count / MIB:.1f} MiB"
 
 
 def verify(

@@ -22,8 +22,6 @@ from cinestream_ops.engine import Outcome, cloning
 from cinestream_ops.engine.cloning import Cloning
 from cinestream_ops.spec import names
 
-MIB = 1 << 20
-
 
 def clone_site(
     name: FromSite,
@@ -73,7 +71,7 @@ def tell(made: Cloning, sizes: Mapping[str, int], asked: Changing) -> None:
         return
     speak = show.line if asked.plan_only else show.say
     told = [
-        f"{part} of `{made.was.name}`, {size / MIB:.1f} MiB"
+        f"{part} of `{made.was.name}`, {show.size(size)}"
         for part, size in sizes.items()
         if size or (part != "release" and made.data)
     ]

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import IO, Any, TextIO
 
 RED, YELLOW, CYAN = "31", "33", "36"
+KIB, MIB = 1 << 10, 1 << 20
 
 
 def say(text: str = "") -> None:
@@ -108,6 +109,11 @@ def word(value: Any) -> str:
 def when(seconds: float) -> str:
     """A time, given in seconds since the epoch."""
     return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
+
+
+def size(count: int) -> str:
+    """So many bytes, in the unit that leaves few digits."""
+    return f"{count / KIB:.1f} KiB" if count < MIB else f"{count / MIB:.1f} MiB"
 
 
 def table(headings: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
