@@ -17,6 +17,12 @@ for turn in $(seq {turns}); do
   sleep 1
 done
 """
+RELOADED = """
+for turn in $(seq {turns}); do
+  systemctl reload nginx
+  sleep {pause}
+done
+"""
 GROW, DEPLOY, BACK, SHRINK = "more workers", "deploy", "rollback", "fewer workers"
 
 
@@ -31,15 +37,30 @@ class Change:
 
 def changes(least: int, most: int, second: str) -> tuple[Change, ...]:
     """From *least* workers to *most* and back, and all else between; *second* is a release."""
+    grow, shrink = scalings(least, most)
     return (
-        Change(GROW, f"edit-site crowded --workers {most} --yes"),
-        Change("restart", "restart crowded --yes"),
-        Change(DEPLOY, f"deploy crowded --source {second} --yes"),
-        Change(BACK, "rollback crowded --yes"),
+        grow,
+        *exchanges(second),
         Change("certificate renewed", script=RENEWED),
         Change("next door, restart", "restart beside --yes"),
         Change("next door, 2 to 3 workers", "edit-site beside --workers 3 --yes"),
         Change("next door, 3 to 2 workers", "edit-site beside --workers 2 --yes"),
+        shrink,
+    )
+
+
+def exchanges(second: str) -> tuple[Change, ...]:
+    """All workers are exchanged, by those of the same release, of *second*, and of the first."""
+    return (
+        Change("restart", "restart crowded --yes"),
+        Change(DEPLOY, f"deploy crowded --source {second} --yes"),
+        Change(BACK, "rollback crowded --yes"),
+    )
+
+
+def scalings(least: int, most: int) -> tuple[Change, ...]:
+    return (
+        Change(GROW, f"edit-site crowded --workers {most} --yes"),
         Change(SHRINK, f"edit-site crowded --workers {least} --yes"),
     )
 
@@ -47,6 +68,11 @@ def changes(least: int, most: int, second: str) -> tuple[Change, ...]:
 def kills(turns: int) -> tuple[Change, ...]:
     """A worker that is drawn by lot is killed, once a second."""
     return (Change(f"kill -9, {turns} times", script=KILLED.format(turns=turns)),)
+
+
+def reloads(turns: int, pause: float) -> Change:
+    """Nginx is reloaded, *pause* seconds apart."""
+    return Change(f"{turns} reloads", script=RELOADED.format(turns=turns, pause=pause))
 
 
 def calm(seconds: float) -> Change:

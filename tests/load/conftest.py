@@ -13,10 +13,14 @@ __all__ = ["Standing", "release", "standing", "stranger"]
 SITE = Path(__file__).parent / "site"
 
 
-@pytest.fixture(scope="module")
-def standing(stranger, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
-    """A server with the site that visitors crowd and one beside it, both over TLS."""
-    for standing in set_up(stranger, f"load-{RUN}", "bookworm"):
+@pytest.fixture(
+    scope="module", params=["bookworm", pytest.param("trixie", marks=pytest.mark.torture)]
+)
+def standing(
+    request: pytest.FixtureRequest, stranger, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Standing]:
+    """A server of each suite, with the site that visitors crowd and one beside it, over TLS."""
+    for standing in set_up(stranger, f"load-{request.param}-{RUN}", request.param):
         furnish(standing, release(tmp_path_factory.mktemp("site"), "one"))
         yield standing
 

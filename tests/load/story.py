@@ -5,7 +5,7 @@ The story of a load: changes made one after the other, and what visitors were an
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,14 +49,24 @@ def told(
         people = list(crowd.visitors(size, addresses, SITE, NEIGHBOUR))
         with crowd.gathered(host.lab, book, people):
             time.sleep(2)
-            spans = [during(standing, changes.calm(4 * calm))]
-            while True:
-                for change in work:
-                    spans.append(during(standing, change))
-                    time.sleep(calm)
-                if crowd.written(book) >= requests:
-                    break
+            spans = done(standing, work, calm, lambda: crowd.written(book) >= requests)
     return Story(crowd.answers(book), spans)
+
+
+def done(
+    standing: Standing,
+    work: Sequence[Change],
+    calm: float,
+    enough: Callable[[], bool] = lambda: True,
+) -> list[Span]:
+    """What went on while all of *work* was done, over and over until it is *enough*."""
+    spans = [during(standing, changes.calm(4 * calm))]
+    while True:
+        for change in work:
+            spans.append(during(standing, change))
+            time.sleep(calm)
+        if enough():
+            return spans
 
 
 def during(standing: Standing, change: Change) -> Span:

@@ -4,18 +4,33 @@ No request is lost while a site is changed: many visitors over TLS, and all that
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import pytest
 
-from tests.load import story
-from tests.load.changes import BACK, DEPLOY, GROW, SHRINK, changes, kills
+from tests.load import downloads, story
+from tests.load.changes import (
+    BACK,
+    DEPLOY,
+    GROW,
+    SHRINK,
+    Change,
+    changes,
+    exchanges,
+    kills,
+    reloads,
+    scalings,
+)
 from tests.load.conftest import Standing, release
 from tests.load.crowd import FORM, NEXT_DOOR, QUICK, SLOW, Size, failed
-from tests.load.story import Story
+from tests.load.story import SITE, Story
 
 pytestmark = pytest.mark.lab
 
 SIZE = Size(quick=40, slow=2, next_door=4, addresses=20, pause=0.2, slow_seconds=3, forms=4)
 HASTY = Size(quick=40, slow=0, next_door=4, addresses=20, pause=0.2, slow_seconds=0)
+LEAVING = "pgrep --count --full '[w]orker process is shutting down' || true"
 
 
 @pytest.fixture(scope="module")
@@ -92,3 +107,43 @@ def test_a_worker_that_is_killed_loses_no_request(
 
     assert {} == failed(told.answers, told.spans)
     assert 2 < len({each.process for each in told.whole.of(told.answers, QUICK)})
+
+
+@pytest.mark.torture
+def test_a_slow_download_comes_whole_whatever_is_changed(
+    standing: Standing, tmp_path_factory: pytest.TempPathFactory
+):
+    folder = tmp_path_factory.mktemp("download")
+    first, second = release(folder, "first"), release(folder, "second")
+    film, _ = downloads.film(first, 20_000_000, seed=1), downloads.film(second, 100, seed=2)
+    standing.owner.types(f"deploy crowded --source {first} --yes")
+
+    told = taken(standing, folder, "800k", [reloads(3, pause=0.3), *exchanges(second)])
+
+    assert [("1.1 200", film), ("2 200", film)] == told
+
+
+@pytest.mark.torture
+def test_a_download_may_outlast_what_a_change_waits_for(
+    standing: Standing, tmp_path_factory: pytest.TempPathFactory
+):
+    folder = tmp_path_factory.mktemp("download")
+    source = release(folder, "long")
+    film = downloads.film(source, 60_000_000, seed=3)
+    standing.owner.types(f"deploy crowded --source {source} --yes")
+
+    told = taken(standing, folder, "700k", scalings(least=2, most=4))
+
+    assert [("1.1 200", film), ("2 200", film)] == told
+
+
+def taken(
+    standing: Standing, folder: Path, rate: str, work: Sequence[Change]
+) -> list[tuple[str, str]]:
+    """What came of a film by each protocol, whose taking at *rate* outlasts all of *work*."""
+    with downloads.begun(standing.host.lab, SITE, folder, rate) as slow:
+        for change in work:
+            story.during(standing, change)
+        assert "0" != standing.host.sh(LEAVING)
+        assert [True, True] == [each.goes_on for each in slow]
+        return [each.end() for each in slow]
