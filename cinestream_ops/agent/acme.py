@@ -102,6 +102,8 @@ def condensed(output: str) -> str:
     refused = re.findall(r"acme:error:(.+)", output)
     if refused:
         return f"the authority: {refused[-1]}"
+    if "Read timed out" in output:
+        return "the authority did not answer `certbot` in time"
     noise = re.compile(r"Ask for help|Saving debug log|See the logfile|\s*$|- - -")
     lines = [line.strip() for line in output.splitlines() if not noise.match(line)]
     return " ".join(lines[-2:]) or "`certbot` failed without a word"

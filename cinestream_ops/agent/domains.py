@@ -15,10 +15,8 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Sequence, Tuple
 from urllib.parse import urlsplit
 
-from cinestream_ops.agent import machine, tls, tools, trees
+from cinestream_ops.agent import machine, tools, trees
 from cinestream_ops.agent.dns_program import PROGRAM
-from cinestream_ops.agent.kit import Kit
-from cinestream_ops.agent.refused import Refused
 from cinestream_ops.state import paths
 
 CHALLENGES = ".well-known/acme-challenge"
@@ -28,26 +26,24 @@ CAA = re.compile(r'(\d+) (\w+) "?([^"]*)"?')
 Finding = Dict[str, Any]
 
 
-def check(
-    names: Sequence[str], kit: Kit, issuers: Sequence[str] = (LETS_ENCRYPT,)
-) -> List[Finding]:
+def check(names: Sequence[str], issuers: Sequence[str] = (LETS_ENCRYPT,)) -> List[Finding]:
     """
     One finding for each of *names*: `a`, `aaaa`, `caa`, the `token` as each address answered it,
-    what is `served` on 443, and `why` and `hint`, empty if all is well.
+    and `why` and `hint`, empty if all is well.
     """
     answers = tools.ask("the DNS", PROGRAM, {"names": list(names)}, 60 * len(names))
     with token(paths.WEBROOT) as (path, text):
-        return [examined(name, answers[name], path, text, issuers, kit) for name in names]
+        return [examined(name, answers[name], path, text, issuers) for name in names]
 
 
 def examined(
-    name: str, dns: Dict[str, Any], path: str, text: str, issuers: Sequence[str], kit: Kit
+    name: str, dns: Dict[str, Any], path: str, text: str, issuers: Sequence[str]
 ) -> Finding:
     addresses = [*dns.get("a", ()), *dns.get("aaaa", ())]
     tokens = {address: fetched(address, name, path, text) for address in addresses}
     finding = {"a": [], "aaaa": [], "caa": [], **dns, "name": name, "token": tokens}
     why, hint = trouble(name, finding, issuers)
-    return {**finding, "why": why, "hint": hint, "served": shown(name, kit)}
+    return {**finding, "why": why, "hint": hint}
 
 
 def trouble(name: str, found: Finding, issuers: Sequence[str]) -> Tuple[str, str]:
@@ -122,11 +118,3 @@ def fetched(address: str, name: str, path: str, expected: str) -> str:
     if answer.status == 200:
         return "another server answers: not with the token that this one holds"
     return f"the answer to our token was {answer.status} {answer.reason}"
-
-
-def shown(name: str, kit: Kit) -> Dict[str, Any]:
-    """The certificate that this server shows for *name*; empty if it shows none."""
-    try:
-        return tls.described(tls.served("127.0.0.1", name, patience=PATIENCE), kit)
-    except (OSError, Refused):
-        return {}

@@ -14,8 +14,9 @@ import struct
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Tuple
+from typing import Callable, Collection, Dict, Iterator, List, Tuple
 
 from cinestream_ops.agent import machine
 from cinestream_ops.agent.machine import sockets, text
@@ -31,6 +32,7 @@ LOCKS = (
     "/var/cache/apt/archives/lock",
 )
 MIB, GIB = 1 << 20, 1 << 30
+DAY = 86_400  # seconds
 
 
 def finding(level: str, what: str, hint: str = "") -> Finding:
@@ -184,11 +186,11 @@ def clock() -> Finding:
     now = time.time()
     told = time.strftime("the clock says %Y-%m-%d %H:%M UTC", time.gmtime(now))
     hint = "set it, and keep it by `systemd-timesyncd` or `chrony`"
-    # Files of the system cannot come from the future.
-    if now + 60 < max(Path(path).stat().st_mtime for path in ("/etc", "/var/lib/dpkg")):
-        return finding(STOP, f"{told}, which is before its own files: certificates will fail", hint)
     if synchronised():
         return finding(OK, f"{told}, and is kept by NTP")
+    # Files of the system come from the future only where the clock was ahead for a while.
+    if now + DAY < max(Path(path).stat().st_mtime for path in ("/etc", "/var/lib/dpkg")):
+        return finding(STOP, f"{told}, which is before its own files: certificates will fail", hint)
     return finding(WARN, f"{told}, and nothing keeps it", hint)
 
 
@@ -202,7 +204,7 @@ def synchronised() -> bool:
 
 
 def port(number: int) -> Finding:
-    holders = listening(number)
+    holders = listening(number).get(number, {})
     strangers = {pid: name for pid, name in holders.items() if name != "nginx"}
     if not strangers:
         return finding(OK, f"port {number} is {'held by nginx' if holders else 'free'}")
@@ -214,26 +216,39 @@ def names(processes: Dict[int, str]) -> List[str]:
     return [f"`{name}` (pid {pid})" for pid, name in sorted(processes.items())]
 
 
-def listening(number: int) -> Dict[int, str]:
-    """The processes that listen on TCP port *number*, by their ids."""
-    inodes = {
-        f"socket:[{row[9]}]"
+def listening(*numbers: int) -> Dict[int, Dict[int, str]]:
+    """
+    By those of the TCP ports *numbers* that somebody listens on: the processes, by their ids.
+
+    All are looked for at once: to go through the processes takes as long as they are many.
+    """
+    wanted = set(numbers)
+    ports = {
+        f"socket:[{row[9]}]": port
         for table in ("tcp", "tcp6")
         for row in sockets(text(f"/proc/net/{table}"))
-        if int(row[1].rsplit(":", 1)[1], 16) == number
+        for port in [int(row[1].rsplit(":", 1)[1], 16)]
+        if port in wanted
     }
-    if not inodes:
-        return {}
-    return {pid: process_name(pid) for pid in holding(inodes)} or {0: "somebody we cannot see"}
+    found: Dict[int, Dict[int, str]] = {port: {} for port in ports.values()}
+    for pid, link in holding(ports):
+        found[ports[link]][pid] = process_name(pid)
+    return {port: each or {0: "somebody we cannot see"} for port, each in found.items()}
 
 
-def holding(links: "set[str]") -> Iterator[int]:
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if any(str(handle.readlink()) in links for handle in (process / "fd").iterdir()):
-                yield int(process.name)
-        except OSError:  # it ended meanwhile, or its handle did
-            continue
+def holding(links: Collection[str]) -> Iterator[Tuple[int, str]]:
+    """Each process with each of *links* that one of its handles leads to."""
+    for process in Path("/proc").glob("[0-9]*") if links else ():
+        for link in {*handles(process)} & {*links}:
+            yield int(process.name), link
+
+
+def handles(process: Path) -> Iterator[str]:
+    """Where its handles lead to; whatever ends meanwhile is left out."""
+    with suppress(OSError):
+        for handle in (process / "fd").iterdir():
+            with suppress(OSError):
+                yield str(handle.readlink())
 
 
 def ipv6() -> Finding:

@@ -58,7 +58,7 @@ class Agent:
         """Do what *order* says; whatever goes wrong is told, and the conversation goes on."""
         try:
             self.start(order["do"])
-            ORDERS[order["do"]](self, order)
+            ORDERS.get(order["do"], Agent.question)(self, order)
         except EOFError as error:
             with self.wire.stops.alone():
                 self.refuse(Refused(str(error)))
@@ -87,7 +87,7 @@ class Agent:
         busy = lock.may_be_held(self.home)
         if "wait" in order:
             lock.passed(self.home, order["wait"], self.waiting)
-        owned = record.owned(self.home)
+        owned = {} if "brief" in order else record.owned(self.home)
         owned.update(units.strays(owned))
         asked = [*(each["words"] for each in owned.values()), *order["ask"]]
         found = {item.key: item for item in map(items.item, asked)}
@@ -107,11 +107,6 @@ class Agent:
     def waiting(self, whom: str) -> None:
         self.tell("waiting", **{"for": whom})
 
-    def read(self, order: Order) -> None:
-        from cinestream_ops.agent import reading
-
-        self.tell("contents", files=reading.files(order["paths"], self.readable))
-
     def apply(self, order: Order) -> None:
         from cinestream_ops.agent import incoming
         from cinestream_ops.agent.transaction import Transaction
@@ -129,6 +124,11 @@ class Agent:
         """The rest of us, sent before the first order that needs it; nobody waits for an answer."""
         learn = cinestream_ops.learn  # type: ignore[attr-defined]
         learn(frames.receive(self.wire.inbox))
+
+    def question(self, order: Order) -> None:
+        from cinestream_ops.agent import questions
+
+        questions.QUESTIONS[order["do"]](self, order)
 
     def hear_commit(self, order: Order) -> None:
         """`EOFError` if nobody says it in time."""
@@ -149,63 +149,12 @@ class Agent:
         vouch.vouch(self.home, order["token"])
         self.tell("vouched")
 
-    def status(self, order: Order) -> None:
-        from cinestream_ops.agent import served, status
-
-        sites = status.status(order["sites"])
-        self.tell("status", sites=sites, certificates=served.served(self.home))
-
-    def logs(self, order: Order) -> None:
-        from cinestream_ops.agent import logs
-
-        logs.stream(order, self.wire)
-        self.tell("done")
-
-    def run(self, order: Order) -> None:
-        from cinestream_ops.agent import run
-
-        self.tell("ended", code=run.stream(order, self.wire))
-
-    def backup(self, order: Order) -> None:
-        from cinestream_ops.agent import backup
-
-        self.tell("backup", **backup.answer(order, self.wire, self.home))
-
-    def history(self, _: Order) -> None:
-        self.tell("history", entries=record.history(self.home))
-
-    def journal(self, _: Order) -> None:
-        from cinestream_ops.agent import journal
-
-        header, way_back = journal.read(self.home / "journal")
-        self.tell("journal", header=header, steps=[step.key for step in way_back])
-
-    def examine(self, order: Order) -> None:
-        from cinestream_ops.agent import examine
-
-        self.tell("findings", findings=examine.examine(order.get("wait", 0)))
-
-    def check_domain(self, order: Order) -> None:
-        from cinestream_ops.agent import domains
-
-        kit = Kit(self.home, self.tell, stops=self.wire.stops)
-        self.tell("findings", findings=domains.check(order["names"], kit))
-
 
 ORDERS: Dict[str, Callable[[Agent, Order], None]] = {
     "learn": Agent.learn,
     "look": Agent.look,
-    "read": Agent.read,
     "apply": Agent.apply,
     "vouch": Agent.vouch,
-    "status": Agent.status,
-    "logs": Agent.logs,
-    "run": Agent.run,
-    "backup": Agent.backup,
-    "history": Agent.history,
-    "journal": Agent.journal,
-    "examine": Agent.examine,
-    "check-domain": Agent.check_domain,
 }
 
 

@@ -57,9 +57,9 @@ def recover(me: str, homes: List[str]) -> int:
 
 
 def certify(_: str, homes: List[str]) -> int:
-    from cinestream_ops.agent import pursuit
+    from cinestream_ops.agent import pursuits
 
-    return pursuit.retry(home_of(homes))
+    return pursuits.retry(home_of(homes))
 
 
 def renewed(_: str, homes: List[str]) -> int:

@@ -7,7 +7,6 @@ Whatever stops it, the site stays as it was, and the record says why and when it
 from __future__ import annotations
 
 import json
-import sys
 import time
 from pathlib import Path
 from typing import Any, Dict, List, Sequence, Tuple
@@ -18,15 +17,14 @@ from cinestream_ops.agent import (
     disk,
     domains,
     ledger,
-    lock,
     machine,
     record,
-    recover,
+    soundness,
     tls,
 )  # fmt: skip
 from cinestream_ops.agent.certificates import HTTP_ONLY, ISSUED, PENDING_DNS, SOON, Record
 from cinestream_ops.agent.kit import Kit
-from cinestream_ops.agent.refused import Locked, Refused
+from cinestream_ops.agent.refused import Refused
 from cinestream_ops.agent.transaction import Transaction
 from cinestream_ops.state import paths
 from cinestream_ops.state.items import Certificate, Fence, File, Gate
@@ -90,18 +88,32 @@ def put_off(was: Record, item: Certificate, error: Refused, now: float) -> Recor
 def obtained(item: Certificate, kit: Kit) -> Dict[str, Any]:
     """The certificate on the disk that has the item's names; a new one if there is none."""
     found = on_disk(item.lineage, kit)
-    if found and fits(item, found, time.time()):
-        return found
+    if not (found and fits(item, found, time.time())):
+        ask(item, kit)
+    refuse_unsound(item.lineage, kit)
+    return on_disk(item.lineage, kit)
+
+
+def ask(item: Certificate, kit: Kit) -> None:
     kit.progress(item.key, "asking the authority", 0, 0)
     meta = acme.meta(item.directory)
     kit.progress(item.key, "looking where its names lead", 0, 0)
-    prove(item, domains.identities(item.directory, meta), kit)
+    prove(item, domains.identities(item.directory, meta))
     refuse_beyond_limits(item, kit)
     if item.staging:
         kit.progress(item.key, "rehearsing", 0, 0)
         acme.rehearse(item, kit)
     issue(item, kit)
-    return on_disk(item.lineage, kit)
+
+
+def refuse_unsound(lineage: str, kit: Kit) -> None:
+    """`Refused` if what came is of no use: it is put aside, so that the next try asks anew."""
+    folder = certificates.LIVE / lineage
+    why = soundness.fault(folder, kit)
+    if why:
+        if not soundness.step_back(folder):
+            certificates.delete(lineage, kit)
+        raise Refused(f"the authority sent a certificate that is of no use: {why}")
 
 
 def on_disk(lineage: str, kit: Kit) -> Dict[str, Any]:
@@ -116,8 +128,8 @@ def fits(item: Certificate, found: Dict[str, Any], now: float) -> bool:
     return same and found["not_after"] - now > SOON
 
 
-def prove(item: Certificate, issuers: List[str], kit: Kit) -> None:
-    for found in domains.check(item.names, kit, issuers):
+def prove(item: Certificate, issuers: List[str]) -> None:
+    for found in domains.check(item.names, issuers):
         if found["why"]:
             raise NotYet(PENDING_DNS, found["why"], found["hint"])
 
@@ -210,44 +222,3 @@ def refuse_other(address: str, name: str, expected: bytes, end: float) -> None:
                 "look who else answers on port 443, and what else names that domain in nginx",
             )
         time.sleep(0.2)
-
-
-def retry(home: Path) -> int:
-    """Go on with each pending certificate whose time has come; 1 if one is still not there."""
-    try:
-        with lock.held(home, {**HOLDER, "since": time.time()}, 0, say):
-            recover.refuse_unfinished(home)
-            results = [tried(each, Kit(home)) for each in due(home, time.time())]
-    except Refused as error:
-        say(error.why)
-        return int(not isinstance(error, Locked))
-    return int(not all(results))
-
-
-def due(home: Path, now: float) -> List[Record]:
-    pending = (each for each in certificates.kept(home) if each["state"] != ISSUED)
-    # A try in the future: the clock was ahead then, and by as much too late is the next one.
-    return [
-        each
-        for each in pending
-        if each.get("order") and not each["tried_at"] <= now < each["next_try"]
-    ]
-
-
-def tried(told: Record, kit: Kit) -> bool:
-    """Whether it is there now; what stands against one is told, and does not stop the others."""
-    item = certificates.ordered(told["order"])
-    try:
-        pursue(item, kit)
-    except Refused as error:
-        say(f"{item.lineage}: {error.why}")
-        return False
-    say(f"{item.lineage}: issued")
-    change = Transaction([], {**HOLDER, "doing": f"certify {item.lineage}"}, kit)
-    change.own(record.left([(item, site_of(item, kit))]))
-    change.remember("done")
-    return True
-
-
-def say(line: str) -> None:
-    sys.stderr.write(f"{line}\n")

@@ -18,7 +18,7 @@ def do(step: Step, kit: Kit) -> None:
     item = step.item
     assert isinstance(item, Release)
     if step.verb == REMOVE:
-        trees.remove(Path(item.path))
+        trees.clear(Path(item.path))
         return
     # They are slow to import, and a look does not need them.
     from cinestream_ops.agent import bytecode, tars

@@ -4,34 +4,25 @@ Which certificates are really served, since that is what counts.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, Iterable, List
 
-from cinestream_ops.agent import certificates, probes, tls
+from cinestream_ops.agent import probes, tls
+from cinestream_ops.agent.kit import Kit
+from cinestream_ops.agent.refused import Refused
 
-PATIENCE = 3  # seconds
+PATIENCE = 10  # seconds
 
-
-def served(home: Path) -> Dict[str, Any]:
-    """What is known of each lineage, and for each of its names whether visitors get it."""
-    records = certificates.records(str(home))
-    names = [(lineage, name) for lineage, each in records.items() for name in each["names"]]
-    with ThreadPoolExecutor(8) as pool:
-        prints = dict(zip(names, pool.map(fingerprint, names)))
-    return {
-        lineage: {
-            **each,
-            "served": {
-                name: prints[lineage, name] == each.get("fingerprint") for name in each["names"]
-            },
-        }
-        for lineage, each in records.items()
-    }
+Finding = Dict[str, Any]
 
 
-def fingerprint(lineage_and_name: Tuple[str, str]) -> str:
+def shown(findings: Iterable[Finding], kit: Kit) -> List[Finding]:
+    """*findings* about domains, each with the certificate that this server has for its name."""
+    return [{**each, "served": certificate(each["name"], kit)} for each in findings]
+
+
+def certificate(name: str, kit: Kit) -> Dict[str, Any]:
+    """What is served for *name*; empty if nothing is."""
     try:
-        return tls.fingerprint(tls.served(probes.HERE, lineage_and_name[1], patience=PATIENCE))
-    except (OSError, ValueError):
-        return ""
+        return tls.described(tls.served(probes.HERE, name, patience=PATIENCE), kit)
+    except (OSError, Refused):
+        return {}

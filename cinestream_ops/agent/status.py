@@ -20,6 +20,7 @@ PROPERTIES = (
     "ActiveState", "SubState", "MainPID", "NRestarts", "Result",
     "ActiveEnterTimestampMonotonic", "ExecMainStartTimestampMonotonic",
 )  # fmt: skip
+ASLEEP = {"ActiveState": "inactive", "SubState": "dead"}  # not in the memory of systemd
 LIMIT = "service-start-limit-hit"  # the result of the socket of a worker that was given up
 READY = 2  # seconds
 PORT = re.compile(r"@(\d+)\.service$")
@@ -29,30 +30,33 @@ PSS = re.compile(r"^Pss:\s+(\d+) kB$", re.MULTILINE)
 def status(sites: Mapping[str, Sequence[str]]) -> List[Dict[str, Any]]:
     """By site, its workers; memory in bytes (proportional), `since` in seconds of the epoch."""
     units = [unit for each in sites.values() for unit in each]
-    shown = systemd.show(units, PROPERTIES)
+    shown = states(units)
     given_up = failures(shown)
-    ended = ends.ends([unit for unit in units if has_ended(shown.get(unit, {}))])
-    with ThreadPoolExecutor(16) as pool:
+    ended = ends.ends([unit for unit in units if has_ended(shown[unit])])
+    with ThreadPoolExecutor(64) as pool:
         ready = dict(zip(units, pool.map(readiness, units)))
-    return [
-        {
-            "name": name,
-            "workers": [
-                worker(
-                    unit,
-                    {**shown.get(unit, {}), **given_up.get(unit, {})},
-                    ready[unit],
-                    ended.get(unit, ""),
-                )
-                for unit in each
-            ],
-        }
-        for name, each in sites.items()
-    ]
+    taken = squatters([unit for unit in units if not pid(shown[unit])])
+
+    def told(unit: str) -> Dict[str, Any]:
+        now = {**shown[unit], **given_up.get(unit, {})}
+        return worker(unit, now, ready[unit], ended.get(unit, ""), taken.get(unit, ""))
+
+    return [{"name": name, "workers": list(map(told, each))} for name, each in sites.items()]
+
+
+def states(units: Sequence[str]) -> Dict[str, Shown]:
+    """Of those alone that systemd knows is more to be told: it would read the others' files."""
+    loaded = systemd.running(units)
+    known = systemd.show([unit for unit in units if unit in loaded], PROPERTIES)
+    return {unit: known.get(unit, ASLEEP) for unit in units}
+
+
+def pid(shown: Shown) -> int:
+    return int(shown.get("MainPID", 0))
 
 
 def has_ended(shown: Shown) -> bool:
-    return int(shown.get("NRestarts", 0)) > 0 or shown.get("ActiveState") != "active"
+    return int(shown.get("NRestarts", 0)) > 0 or shown["ActiveState"] not in ("active", "inactive")
 
 
 def failures(shown: Mapping[str, Shown]) -> Dict[str, Shown]:
@@ -67,15 +71,15 @@ def failures(shown: Mapping[str, Shown]) -> Dict[str, Shown]:
     }
 
 
-def worker(unit: str, shown: Shown, ready: Tuple[bool, str], ended: str) -> Dict[str, Any]:
-    pid = int(shown.get("MainPID", 0))
-    squatter = "" if pid else holder(unit)
+def worker(
+    unit: str, shown: Shown, ready: Tuple[bool, str], ended: str, squatter: str
+) -> Dict[str, Any]:
     return {
         "unit": unit,
-        "state": shown.get("ActiveState", "unknown"),
+        "state": shown["ActiveState"],
         "sub": shown.get("SubState", ""),
-        "pid": pid,
-        "memory": memory(pid),
+        "pid": pid(shown),
+        "memory": memory(pid(shown)),
         "restarts": int(shown.get("NRestarts", 0)),
         "since": since(int(shown.get("ActiveEnterTimestampMonotonic", 0))),
         "ready": ready[0] and not squatter,
@@ -105,10 +109,10 @@ def reason(shown: Shown, answer: str, ended: str, squatter: str = "") -> str:
     return "does not run"
 
 
-def memory(pid: int) -> int:
-    """What the process would free, and its share of what it has in common with others."""
+def memory(process: int) -> int:
+    """What it would free, and its share of what it has in common with others."""
     try:
-        found = PSS.search(Path(f"/proc/{pid}/smaps_rollup").read_text())
+        found = PSS.search(Path(f"/proc/{process}/smaps_rollup").read_text())
     except OSError:
         return 0
     return int(found[1]) << 10 if found else 0
@@ -132,9 +136,14 @@ def readiness(unit: str) -> Tuple[bool, str]:
     return code == 200, "" if code == 200 else f"answers `/readyz` with {code}"
 
 
-def holder(unit: str) -> str:
-    """Who else listens on the port of a worker that does not run; empty if nobody does."""
-    found = PORT.search(unit)
-    others = examine.listening(int(found[1])) if found else {}
-    # Where systemd does too it is the worker's own socket, whoever has it by now.
-    return "" if 1 in others else ", ".join(examine.names(others))
+def squatters(units: Sequence[str]) -> Dict[str, str]:
+    """Who else listens on the port of each of *units*, of which none runs; of others nothing."""
+    found = [(unit, PORT.search(unit)) for unit in units]
+    ports = {unit: int(port[1]) for unit, port in found if port}
+    there = examine.listening(*ports.values())
+    return {
+        unit: ", ".join(examine.names(there[port]))
+        for unit, port in ports.items()
+        # Where systemd does too it is the worker's own socket, whoever has it by now.
+        if port in there and 1 not in there[port]
+    }

@@ -17,6 +17,7 @@ from cinestream_ops.state import paths
 
 RUNS = Path("/run/systemd/system")  # sd_booted(3)
 LOOK, WORK = 20, 300  # seconds
+MANY = 100  # names: systemd compares each of them with each of its units
 IDLE = {"inactive", "failed"}
 
 Shown = Dict[str, str]
@@ -81,14 +82,16 @@ def instances(templates: Sequence[str]) -> List[Tuple[str, str]]:
 
 def running(units: Sequence[str]) -> Dict[str, str]:
     """The ActiveState of those of *units* that are in memory; the others do not run."""
-    return {row[0]: row[2] for row in listing("list-units", units)}
+    asked = set(units)
+    return {row[0]: row[2] for row in listing("list-units", units) if row[0] in asked}
 
 
 def listing(what: str, units: Collection[str]) -> List[List[str]]:
-    """The rows of `systemctl WHAT UNITS`; none where systemd is not."""
+    """The rows of `systemctl WHAT UNITS`, or of all units; none where systemd is not."""
     if not units or not RUNS.is_dir():
         return []
-    argv = ["systemctl", what, "--all", "--plain", "--full", "--no-legend", "--", *units]
+    named = units if len(units) < MANY else ()
+    argv = ["systemctl", what, "--all", "--plain", "--full", "--no-legend", "--", *named]
     try:
         done = subprocess.run(argv, capture_output=True, timeout=LOOK, check=False, text=True)
     except (OSError, subprocess.SubprocessError):

@@ -77,8 +77,8 @@ class Transaction:
         self.rehearse(changes)
         self.change(changes, hear_commit)
 
-    def of(self, *phases: str) -> List[Step]:
-        return [step for step in self.steps if step.phase in phases]
+    def of(self, phase: str) -> List[Step]:
+        return [step for step in self.steps if step.phase == phase]
 
     def refuse_other_specs(self) -> None:
         """Ports and names are shared by all sites: none may have come since the plan was made."""
@@ -108,11 +108,17 @@ class Transaction:
             self.kit.must_be_well = nginx.must_be_well(changes)
 
     def prepare(self) -> bool:
-        """Only what adds: it is ours from now on, whatever becomes of the change."""
+        """Only what adds: it is ours from before it is there, whatever becomes of the change."""
         steps = self.of(PREPARE)
-        for run in kinds.runs(steps):
-            self.do(run)
-            self.own(self.left(run))
+        if steps:
+            ours = [step for step in steps if step.before is None]
+            record.own(self.home, self.left(ours))
+            try:
+                for run in kinds.runs(steps):
+                    self.do(run)
+                ours = steps
+            finally:
+                record.own(self.home, self.left(ours))
         return bool(steps)
 
     def rehearse(self, changes: Sequence[Step]) -> None:
@@ -163,15 +169,7 @@ class Transaction:
 
     def tell(self, run: Iterable[Step], state: str) -> None:
         for step in run:
-            self.kit.tell(
-                "step",
-                n=self.steps.index(step) + 1,
-                of=len(self.steps),
-                key=step.key,
-                verb=step.verb,
-                phase=step.phase,
-                state=state,
-            )
+            self.kit.tell("step", key=step.key, verb=step.verb, phase=step.phase, state=state)
 
     def remember_ours(self, changes: Sequence[Step], way_back: WayBack) -> None:
         """In `owned.json`, which goes back with all the rest."""
@@ -193,9 +191,6 @@ class Transaction:
         put = [step for step in steps if step.verb == PUT and step.item.kind not in kinds.PASSING]
         return record.left([(item, step.site) for step in put for item in made(step.item)])
 
-    def own(self, more: record.Owned, gone: Iterable[str] = ()) -> None:
-        record.own(self.home, more, gone)
-
     def finish(self) -> None:
         """Clean up and follow up; nobody has to listen, and nothing of it can undo the change."""
         with self.kit.stops.shut():
@@ -211,7 +206,7 @@ class Transaction:
         try:
             self.do(run)
             wayback.sweep(run)
-            self.own(self.left(run), [step.key for step in run if step.verb == REMOVE])
+            record.own(self.home, self.left(run), [step.key for step in run if step.verb == REMOVE])
         except Exception as error:  # noqa: BLE001 -- the others are still to be done
             why = self.scrubbed(reason(error))
         facts = kinds.look([step.item for step in run])

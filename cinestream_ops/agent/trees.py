@@ -48,6 +48,12 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
 
 
+def clear(path: Path) -> None:
+    """Remove *path*, and what a crash left of it beside it."""
+    for name in (path.name, f".{path.name}.partial", f".{path.name}.old"):
+        remove(path.with_name(name))
+
+
 def parents(path: Path) -> None:
     """The folders above *path*, open to all, however narrow our own umask is."""
     for folder in reversed(path.parents):

@@ -21,19 +21,25 @@ from cinestream_ops.channel.stub import LOADER
 
 ROOT = "cinestream_ops"
 AGENT, STATE = f"{ROOT}.agent", f"{ROOT}.state"
-# The modules behind each order, beside `main`, which hears it.
-ORDERS: Mapping[str, tuple[str, ...]] = {
-    "look": ("certificates", "machine", *(kinds.LOOKS[kind] for kind in sorted(kinds.SEEN))),
+# The modules that know the answer to what is asked beside a look.
+QUESTIONS: Mapping[str, tuple[str, ...]] = {
     "read": ("reading",),
-    "apply": ("incoming", "transaction", "vouch"),
-    "vouch": ("vouch",),
-    "status": ("served", "status"),
+    "status": ("mongodb_health", "status"),
     "logs": ("logs",),
     "run": ("run",),
     "backup": ("backup", "mongo_program", "tools"),
     "journal": ("journal",),
     "examine": ("examine",),
-    "check-domain": ("domains",),
+    "check-domain": ("domains", "served"),
+}
+# The modules behind each order, beside `main`, which hears it.
+ORDERS: Mapping[str, tuple[str, ...]] = {
+    "look": ("certificates", "machine", *(kinds.LOOKS[kind] for kind in sorted(kinds.SEEN))),
+    "apply": ("incoming", "transaction", "vouch"),
+    "vouch": ("vouch",),
+    **{question: ("questions", *behind) for question, behind in QUESTIONS.items()},
+    # Said in the midst of another order, where nobody can learn.
+    **dict.fromkeys(("commit", "stop"), ()),
 }
 # nginx is made to show a certificate by a change of its own, which has steps of these kinds.
 SWITCHING = {"fence", "file", "gate"}
@@ -63,7 +69,7 @@ Orders = Mapping[str, Collection[str]]  # with the kinds of the items in them
 
 def needed(order: str, of: Collection[str] = ()) -> Modules:
     """The modules that *order* cannot be done without, for items *of* these kinds."""
-    behind = set(ORDERS.get(order, ()))
+    behind = set(ORDERS.get(order, ("questions",)))
     at_work = {kinds.MODULES[kind] for kind in of} | (behind & {"transaction"})
     return closure({"main"} | behind | at_work, at_work)
 

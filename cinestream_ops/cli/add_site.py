@@ -82,9 +82,9 @@ def wanted(host: Session, name: str, keys: dict[str, Any]) -> Site:
         refuse_other(there, keys)
         return there
     workers = keys.get("workers", 24)
-    begin = ports.next_port(host.house, host.found.facts.listeners, workers)
-    reserve = min(ports.reserve(workers), 1000)
-    site = toml.site(name, {**keys, "port": keys["port"] or begin, "reserve": reserve})
+    block = ports.next_block(host.house, host.found.facts.listeners, workers)
+    size = min(ports.reserve(workers) if keys["port"] else len(block), 1000)
+    site = toml.site(name, {**keys, "port": keys["port"] or block.start, "reserve": size})
     ports.refuse_taken(site, host.house, host.found.facts.listeners)
     return site
 

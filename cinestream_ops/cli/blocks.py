@@ -38,8 +38,9 @@ def block(house: House, name: str, table: Mapping[str, Any], listeners: Collecti
         return {key: getattr(there, key) for key in KEYS if key not in table}
     asked = table.get("workers", WORKERS)
     workers = asked if isinstance(asked, int) and 0 < asked <= 1000 else WORKERS
-    reserve = {} if "reserve" in table else {"reserve": ports.reserve(workers)}
-    return {"port": ports.next_port(house, listeners, workers), **reserve}
+    free = ports.next_block(house, listeners, workers)
+    reserve = {} if "reserve" in table else {"reserve": len(free)}
+    return {"port": free.start, **reserve}
 
 
 def taken(house: House, name: str, keys: Mapping[str, Any]) -> House:

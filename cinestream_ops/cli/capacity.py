@@ -22,7 +22,11 @@ def shortage(house: House, machine: Machine) -> str:
     there = machine.memory // MIB
     if not there or sum(needed.values()) <= there:
         return ""
+    largest = sorted(house.sites.values(), key=lambda site: needed[site.name], reverse=True)
     each = ", ".join(
-        f"`{name}` {site.workers} x {site.memory} MiB" for name, site in house.sites.items()
+        f"`{site.name}` {site.workers} x {site.memory} MiB" for site in largest[: show.MOST]
     )
-    return f"workers may need {sum(needed.values())} MiB, and the server has {there} MiB ({each})"
+    more = len(largest) - show.MOST
+    others = f", and {more} more sites" if more > 0 else ""
+    need = sum(needed.values())
+    return f"workers may need {need} MiB, and the server has {there} MiB ({each}{others})"

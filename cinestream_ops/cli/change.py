@@ -12,7 +12,7 @@ from cinestream_ops import engine
 from cinestream_ops.cli import aftermath, confirm, findings, plans, progress, show
 from cinestream_ops.cli.options import Changing
 from cinestream_ops.cli.session import Session
-from cinestream_ops.engine import Carried, Outcome
+from cinestream_ops.engine import Carried, Outcome, clocks
 from cinestream_ops.errors import OpsError, Refused
 from cinestream_ops.plan import Plan
 from cinestream_ops.spec.house import House
@@ -65,6 +65,7 @@ def make(
     except Refused as error:
         if type(error) is Refused:
             warn_of_the_ill(session, plan)
+            findings.tell(clocks.findings(session.found.ahead))
         raise
     return plan
 
@@ -92,6 +93,8 @@ def make_true(
         came = aftermath.of(session.conversation, outcome)
         show.say(f"Done: {doing}")
         aftermath.tell(came)
+        if not all(each.ok for each in came):
+            findings.tell(clocks.findings(session.found.ahead))
     if asked.as_json:
         result = {"doing": doing, "changed": came is not None, "follow_ups": aftermath.data(came)}
         show.data({**result, **also, **plans.data(plan, diffs)})

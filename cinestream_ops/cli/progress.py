@@ -96,17 +96,17 @@ def of_plan(plan: Plan, told: Told) -> Callable[[dict[str, Any]], None]:
         for step in plan.steps
         if not isinstance(step.item, Fence | Daemon)
     }
-    now = (0, 0)
+    done, total = 0, len(plan.steps)
 
     def report(event: dict[str, Any]) -> None:
-        nonlocal now
+        nonlocal done
         kind = event.get("event")
         if kind == "step":
-            # Steps count from one, and the one that begins is not done.
-            now = (event["n"] - (event["state"] == "begin"), event["of"])
-            told(sentences.get((event["verb"], event["key"]), "tell systemd and nginx"), *now)
+            done += event["state"] == "end"
+            what = sentences.get((event["verb"], event["key"]), "tell systemd and nginx")
+            told(what, done, total)
         elif kind == "progress":
-            told(detail(event), *now)
+            told(detail(event), done, total)
         elif kind == "said":
             show.say(event["text"].rstrip("\n"))
         elif kind == "waiting":

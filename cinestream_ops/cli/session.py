@@ -75,5 +75,5 @@ def alternatives(name: str, known: list[str]) -> str:
     if close := get_close_matches(name, known, n=1):
         return f"did you mean `{close[0]}`?"
     if known:
-        return f"sites there: {', '.join(f'`{each}`' for each in known)}"
+        return f"sites there: {show.few(known)}"
     return "`cinestream add-site NAME` adds the first"

@@ -12,7 +12,7 @@ from cinestream_ops.channel.target import Target
 from cinestream_ops.cli import change, findings, mongodb, session
 from cinestream_ops.cli.options import Changing, ServerName, SetupOptions
 from cinestream_ops.cli.session import Session
-from cinestream_ops.engine import Carried
+from cinestream_ops.engine import Carried, clocks
 from cinestream_ops.errors import Refused
 from cinestream_ops.spec import toml
 from cinestream_ops.spec.server import Server
@@ -47,7 +47,8 @@ def setup(options: SetupOptions, asked: Changing, name: ServerName = "") -> None
 
 def examine(host: Session, asked: Changing) -> None:
     """One report of everything, before the first change; `Refused` if something is in the way."""
-    found = engine.examine(host.conversation, asked.wait or PATIENCE)
+    examined = engine.examine(host.conversation, asked.wait or PATIENCE)
+    found = [*examined, *clocks.findings(host.found.ahead)]
     findings.tell(found)
     if count := sum(finding["level"] == findings.STOP for finding in found):
         things = "one thing is" if count == 1 else f"{count} things are"

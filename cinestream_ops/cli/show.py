@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import IO, Any, TextIO
 
 RED, YELLOW, CYAN = "31", "33", "36"
+MOST = 8  # names in a sentence
 KIB, MIB = 1 << 10, 1 << 20
 
 
@@ -104,6 +105,12 @@ def word(value: Any) -> str:
     if isinstance(value, Iterable):
         return ", ".join(map(word, value)) or "-"
     return str(value)
+
+
+def few(names: Sequence[str]) -> str:
+    """*names*, but for those that would make a sentence too long to be read."""
+    shown = ", ".join(f"`{each}`" for each in names[:MOST])
+    return shown if len(names) <= MOST else f"{shown} and {len(names) - MOST} more"
 
 
 def when(seconds: float) -> str:

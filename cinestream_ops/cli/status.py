@@ -13,6 +13,7 @@ from cinestream_ops import engine
 from cinestream_ops.cli import findings, session, show
 from cinestream_ops.cli.options import MaybeSite, Reading, Watch
 from cinestream_ops.cli.session import Session
+from cinestream_ops.engine import clocks
 
 EVERY = 2.0  # seconds
 CLEAR = "\033[H\033[2J"
@@ -68,8 +69,8 @@ def tell(
     else:
         shown = {key: title for key, title in SITES.items() if key != "saved" or saves(found)}
         show.rows([summary(site) for site in found], shown)
-    troubles = [each for site in found for each in site["trouble"]]
-    findings.tell(troubles)
+    troubles = engine.troubles(found)
+    findings.tell([*troubles, *clocks.findings(host.found.ahead)])
     return troubles
 
 
@@ -101,7 +102,8 @@ def trouble(site: Mapping[str, Any]) -> str:
     """What visitors meet in place of *site*, and why the first of its workers cannot serve."""
     ill = () if site["stopped"] else site["workers"]
     why = next((each["why"] for each in ill if not each["ready"]), "")
-    return "; ".join(each for each in (absence(site), why) if each)
+    lost = f"MongoDB {site['mongodb']['why']}" if site.get("mongodb") else ""
+    return "; ".join(each for each in (absence(site), lost, why) if each)
 
 
 def absence(site: Mapping[str, Any]) -> str:

@@ -18,6 +18,7 @@ from cinestream_ops.state.items import Absent, Directory, Item, Symlink, Unit
 
 # 64 KiB of shared memory hold more than so many workers.
 WORKERS_A_ZONE = 64
+DROP_INS = "nginx.service.d"
 STOPPED = "This site is stopped at the moment."
 MAINTENANCE = "This site is being worked on, and will be back soon."
 
@@ -25,6 +26,13 @@ MAINTENANCE = "This site is being worked on, and will be back soon."
 @dataclass(frozen=True)
 class Shared:
     webroot: str
+
+
+@dataclass(frozen=True)
+class Room:
+    """How many files nginx may hold open: with the 1024 of systemd, 500 sites are too many."""
+
+    room: int = 16384
 
 
 @dataclass(frozen=True)
@@ -91,6 +99,8 @@ def of_server(scene: Scene) -> Iterator[Item]:
         yield file(places.nginx(f"cinestream/{name}"), f"nginx/{name}", shared)
     yield file(places.nginx("conf.d/cinestream.conf"), "nginx/cinestream.conf", scene.nginx)
     yield Absent(paths.NGINX_DEFAULT)
+    yield Directory(places.unit(DROP_INS))
+    yield file(places.unit(f"{DROP_INS}/cinestream.conf"), "systemd/nginx-room.conf", Room())
     yield Unit("nginx.service")
 
 

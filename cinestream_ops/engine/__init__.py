@@ -18,6 +18,7 @@ from cinestream_ops.engine.watching import (
     history,
     logs,
     status,
+    troubles,
 )
 
 __all__ = [
@@ -41,4 +42,5 @@ __all__ = [
     "run",
     "status",
     "told_by_release",
+    "troubles",
 ]

@@ -6,23 +6,43 @@ Pure: it is told how the site stands, and asks nobody.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
+
+from cinestream_ops.state import paths
 
 Finding = dict[str, str]
 Told = Mapping[str, Any]
 
 ISSUED = "issued"
 NEVER_ASKED = "no certificate was asked for yet"
+AGAIN = "sites come back by themselves"
 
 
 def ailments(site: Told) -> Iterator[Finding]:
     """Worst first; *site* is one of those that `status` tells of."""
     if not site["stopped"]:
+        yield from bereft(site)
         yield from idle(site)
         yield from restless(site)
     yield from unsecured(site)
     yield from crowded(site)
+
+
+def bereft(site: Told) -> Iterator[Finding]:
+    """The MongoDB of *site*, if it does not answer: in the same words for all that need it."""
+    lost = site.get("mongodb")
+    if lost:
+        level = "warn" if all(each["ready"] for each in site["workers"]) else "stop"
+        yield finding(level, f"MongoDB{PLACES[lost['where']]} {lost['why']}", HELP[lost["where"]])
+
+
+PLACES = {"archive": " on this server", "external": ", which runs elsewhere,"}
+HELP = {
+    "archive": "on the server, `journalctl -u mongodb` tells more and `systemctl restart mongodb` "
+    f"starts it anew; {AGAIN}",
+    "external": f"`{paths.MONGODB_ENV}` on the server holds its address; {AGAIN}",
+}
 
 
 def idle(site: Told) -> Iterator[Finding]:
@@ -31,9 +51,9 @@ def idle(site: Told) -> Iterator[Finding]:
     ill = [each for each in site["workers"] if not each["ready"]]
     for these in grouped(ill, "why"):
         what = f"{named(these)} of `{name}` {these[0]['why']}"
-        hint = (
-            f"`cinestream logs {name}` tells more; once it is mended, `cinestream restart {name}`"
-        )
+        runs = these[0].get("state") == "active"
+        mended = AGAIN if site.get("mongodb") and runs else f"`cinestream restart {name}`"
+        hint = f"`cinestream logs {name}` tells more; once it is mended, {mended}"
         yield finding("stop", what, hint)
 
 
@@ -71,6 +91,15 @@ def crowded(site: Told) -> Iterator[Finding]:
     for each in site["taken"]:
         what = f"port {each['port']}, kept for `{site['name']}`, is in use by {each['by']}"
         yield finding("warn", what, "stop it before the site needs more workers")
+
+
+def once(found: Iterable[Finding]) -> list[Finding]:
+    """What several sites have in common is told once, at its worst."""
+    told: dict[str, Finding] = {}
+    for each in found:
+        if each["level"] == "stop" or each["what"] not in told:
+            told[each["what"]] = each
+    return list(told.values())
 
 
 def grouped(workers: Sequence[Told], key: str) -> Iterator[list[Told]]:

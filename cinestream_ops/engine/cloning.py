@@ -72,7 +72,7 @@ def requirements(conversation: Conversation, was: Site) -> dict[str, bytes]:
     """As they lie in the environment of *was*; raises `OpsError` if they were changed there."""
     path = f"{places.venv(was)}/requirements.txt"
     # Only what was looked at may be read.
-    conversation.ask({"do": "look", "ask": [words(File(path, b""))]})
+    conversation.ask({"do": "look", "ask": [words(File(path, b""))], "brief": True})
     text = conversation.ask({"do": "read", "paths": [path]})["files"][path]
     content = b64decode(text or "")
     if digest(content) != was.requirements:

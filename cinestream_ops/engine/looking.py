@@ -4,6 +4,7 @@ One look at a server: its specs, and everything it has.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,10 +18,15 @@ from cinestream_ops.state.facts import Facts
 
 @dataclass(frozen=True)
 class Found:
-    """What the owner asked for so far, and what the server has."""
+    """
+    What the owner asked for so far, and what the server has.
+
+    By *ahead* seconds the server's clock goes before this machine's.
+    """
 
     house: House
     facts: Facts
+    ahead: float = 0.0
 
 
 def look(
@@ -40,4 +46,4 @@ def look(
     if facts.busy and wait is not None:
         # What a change in the making looks like is nothing to plan on.
         facts = told.facts(conversation.ask({**told.LOOK, "wait": wait}, report))
-    return Found(toml.load(facts.specs), facts)
+    return Found(toml.load(facts.specs), facts, facts.machine.now - time.time())

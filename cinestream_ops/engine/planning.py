@@ -18,6 +18,7 @@ from cinestream_ops.engine.shipped import shipped
 from cinestream_ops.engine.source import BUNDLED, read_source
 from cinestream_ops.errors import OpsError, Refused
 from cinestream_ops.plan import Plan
+from cinestream_ops.spec import migrations
 from cinestream_ops.spec.house import House
 from cinestream_ops.state import facts as told
 from cinestream_ops.state import items, paths
@@ -98,7 +99,8 @@ def widened(
     ]
     known = {item.key: IDLE for item in unknown if is_idle(item, facts)}
     ask = [items.words(item) for item in unknown if item.key not in known]
-    more = told.facts(conversation.ask({"do": "look", "ask": ask})).items if ask else {}
+    order = {"do": "look", "ask": ask, "brief": True}  # all else was told already
+    more = told.facts(conversation.ask(order)).items if ask else {}
     return replace(facts, items={**facts.items, **known, **more})
 
 
@@ -120,19 +122,25 @@ def refuse_outdated(made: Plan, server: Iterable[Item], facts: Facts, wanted: Ho
     date before.
     """
     changed = {step.key for step in made.steps if not step.site}
-    stale = [
-        item.name
-        for item in server
-        if item.name.startswith(f"{paths.LIBRARY}/")
-        and item.key not in changed
-        and not item.met_by(facts.items.get(item.key))
-    ]
-    runs = [site for site, each in wanted.sites.items() if not each.stopped]
+    runs = {site for site, each in wanted.sites.items() if not each.stopped}
+    stale = [why for item in server if item.key not in changed and (why := outdated(item, facts))]
     if stale and any(step.site in runs and step.verb == PUT for step in made.steps):
         raise Refused(
-            f"`{stale[0]}` is not what this version of cinestream works with",
+            stale[0],
             "`cinestream apply` brings the whole server up to date; `--plan` shows it first",
         )
+
+
+def outdated(item: Item, facts: Facts) -> str:
+    """Why *item*, which a plan leaves as it is, is not of this version; empty if it may be."""
+    if item.name == f"{paths.SPECS}/server.toml":
+        theirs, ours = migrations.version_of(facts.specs), migrations.OURS
+        # What names no version may have lost the line to its owner.
+        if theirs not in {migrations.FIRST, ours}:
+            return f"this server was last changed by cinestream {theirs}, and this is {ours}"
+    if item.name.startswith(f"{paths.LIBRARY}/") and not item.met_by(facts.items.get(item.key)):
+        return f"`{item.name}` is not what this version of cinestream works with"
+    return ""
 
 
 def refuse_taken_ports(conversation: Conversation, made: Plan, facts: Facts) -> None:

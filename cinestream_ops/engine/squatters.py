@@ -4,6 +4,7 @@ Other people's programs on ports of ours.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping
 
 from cinestream_ops.channel.conversation import Conversation
@@ -15,7 +16,9 @@ UNKNOWN = "another program"
 
 def reserved(site: Site, facts: Facts) -> list[int]:
     """The ports of the block of *site* that somebody listens on, and none of its workers."""
-    return sorted(port for port in facts.listeners if port in site.block and port not in site.ports)
+    there, block, ports = facts.listeners, site.block, site.ports  # which are in order
+    inside = there[bisect_left(there, block.start) : bisect_left(there, block.stop)]
+    return [port for port in inside if port not in ports]
 
 
 def named(conversation: Conversation, ports: Iterable[int]) -> dict[int, str]:

@@ -5,12 +5,12 @@ Questions to a server that change nothing.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from cinestream_ops.channel.conversation import Conversation
-from cinestream_ops.engine import backups_standing, squatters
-from cinestream_ops.engine.ailments import ailments
+from cinestream_ops.engine import backups_standing, clocks, squatters
+from cinestream_ops.engine.ailments import ailments, once
 from cinestream_ops.engine.looking import Found
 from cinestream_ops.engine.planning import plan
 from cinestream_ops.spec import toml
@@ -23,15 +23,31 @@ def status(
     conversation: Conversation, found: Found, names: Collection[str]
 ) -> list[dict[str, Any]]:
     """How each of the sites *names* stands: its workers and domains, and the `trouble` there is."""
-    sites = {name: found.house.sites[name].units for name in names}
-    order = {"do": "status", "sites": {name: list(units) for name, units in sites.items()}}
-    told = conversation.ask(order)["sites"]
+    units = {name: list(found.house.sites[name].units) for name in names}
+    needing = [name for name in names if needs_mongodb(found.house.sites[name])]
+    where = found.house.server.mongodb.mode if found.house.server and needing else ""
+    told = conversation.ask({"do": "status", "sites": units, "mongodb": where})
+    lost = {"where": where, "why": told["mongodb"]} if told["mongodb"] else None
     saved = backups_standing.standing(conversation, map(found.house.sites.__getitem__, names))
     taken = squatted(conversation, found, names)
-    return [
-        whole({**each, "backup": saved.get(each["name"]), "taken": taken[each["name"]]}, found)
-        for each in told
-    ]
+    more = {
+        name: {
+            "backup": saved.get(name),
+            "taken": taken[name],
+            "mongodb": lost if name in needing else None,
+        }
+        for name in names
+    }
+    return [whole({**each, **more[each["name"]]}, found) for each in told["sites"]]
+
+
+def needs_mongodb(site: Site) -> bool:
+    return bool(site.database) and not site.stopped
+
+
+def troubles(sites: Iterable[Mapping[str, Any]]) -> list[Finding]:
+    """All that troubles *sites*, as `status` tells of them."""
+    return once(each for site in sites for each in site["trouble"])
 
 
 def squatted(
@@ -108,6 +124,7 @@ def doctor(conversation: Conversation, found: Found) -> list[Finding]:
     """Everything that is not well, and how to mend it."""
     return [
         *(finding for finding in examine(conversation) if finding["level"] != "ok"),
+        *clocks.findings(found.ahead),
         *drifted(conversation, found),
         *unwell(conversation, found),
     ]
@@ -123,5 +140,4 @@ def drifted(conversation: Conversation, found: Found) -> Iterator[Finding]:
 
 
 def unwell(conversation: Conversation, found: Found) -> Iterator[Finding]:
-    for site in status(conversation, found, sorted(found.house.sites)):
-        yield from site["trouble"]
+    yield from troubles(status(conversation, found, sorted(found.house.sites)))

@@ -26,7 +26,7 @@ from cinestream_ops.state.items import (
     Unit,
     Venv,
 )
-from cinestream_ops.state.steps import CHANGE, FOLLOW_UP, PREPARE, PUT, Step
+from cinestream_ops.state.steps import CHANGE, CLEANUP, FOLLOW_UP, PREPARE, PUT, Step
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,11 @@ class Plan:
     @property
     def touches_specs(self) -> bool:
         """Whether it holds only while no other spec has changed."""
-        return any(step.item.name.startswith(f"{paths.SPECS}/") for step in self.steps)
+        return any(
+            # What nobody wants now, somebody may want by then.
+            step.phase == CLEANUP or step.item.name.startswith(f"{paths.SPECS}/")
+            for step in self.steps
+        )
 
     def __bool__(self) -> bool:
         return bool(self.steps)
@@ -79,9 +83,8 @@ def plan(
     wanted = {site: items for site, items in desired.items() if site in scope}
     puts = [step for site, items in wanted.items() for step in missing(site, items, facts)]
     gone, forget = removals.removals(desired, facts, scope, purge)
-    steps = removals.with_occasion([*puts, *gone])
-    steps += also
-    steps += restarts.restarts(desired, facts, steps, restart)
+    steps = [*puts, *gone, *also]
+    steps = removals.with_occasion([*steps, *restarts.restarts(desired, facts, steps, restart)])
     return Plan(
         steps=order.ordered(steps, order.probes(desired)),
         forget=forget,

@@ -11,6 +11,7 @@ from cinestream_ops.state.facts import Facts, Owned
 from cinestream_ops.state.items import (
     Certificate,
     Database,
+    Directory,
     EnvFile,
     File,
     Item,
@@ -23,6 +24,9 @@ from cinestream_ops.state.items import (
 )
 from cinestream_ops.state.steps import CHANGE, CLEANUP, REMOVE, Step
 
+# What is made for a site before the change that makes the site.
+PREPARED = {each.kind for each in (User, Directory, Release, Venv)}
+
 
 def removals(
     desired: Mapping[str, tuple[Item, ...]],
@@ -32,10 +36,11 @@ def removals(
 ) -> tuple[list[Step], tuple[str, ...]]:
     """The steps that remove, and the keys that stay behind without being ours."""
     wanted = {item.key for each in desired.values() for item in each}
+    prepared = unborn(desired, facts)
     surplus = {
         key: owned
         for key, owned in sorted(facts.owned.items())
-        if key not in wanted and owned.site in scope
+        if key not in wanted and owned.site in scope and key not in prepared
     }
     left = {key: owned for key, owned in surplus.items() if owned.site not in desired}
     steps = [
@@ -53,7 +58,36 @@ def removals(
         for step in purged(site, left, facts)
         if not (isinstance(step.item, Database) and step.item.database in kept_databases)
     ]
-    return steps, tuple(key for key, owned in left.items() if kept(items.item(owned.words)))
+    steps += cleared(prepared, facts)
+    behind = (key for key, owned in left.items() if kept(items.item(owned.words)))
+    return steps, (*behind, *(key for key, owned in prepared.items() if is_account(owned)))
+
+
+def unborn(desired: Mapping[str, tuple[Item, ...]], facts: Facts) -> dict[str, Owned]:
+    """What was prepared for sites that did not come to be: nothing else of them is ours."""
+    born = {owned.site for owned in facts.owned.values() if owned.words["kind"] not in PREPARED}
+    return {
+        key: owned
+        for key, owned in facts.owned.items()
+        if owned.site and owned.site not in born and owned.site not in desired
+    }
+
+
+def cleared(prepared: Mapping[str, Owned], facts: Facts) -> Iterator[Step]:
+    """
+    Steps that delete what was *prepared* in vain, folders after what they hold.
+
+    Also what is not there: a half-made one may stand beside its place.  The account stays, since
+    its number must not become somebody else's.
+    """
+    found = {key: items.item(owned.words) for key, owned in prepared.items()}
+    for key, item in sorted(found.items(), key=lambda each: each[1].name, reverse=True):
+        if not is_account(prepared[key]):
+            yield Step(REMOVE, item, facts.items.get(key), CLEANUP, prepared[key].site)
+
+
+def is_account(owned: Owned) -> bool:
+    return bool(owned.words["kind"] == User.kind)
 
 
 def with_occasion(steps: list[Step]) -> list[Step]:
@@ -66,7 +100,7 @@ def with_occasion(steps: list[Step]) -> list[Step]:
 
 
 def tidies(step: Step) -> bool:
-    return step.verb == REMOVE and isinstance(step.item, Release | Venv)
+    return step.phase == CLEANUP and isinstance(step.item, Release | Venv | Directory)
 
 
 def stays(item: Item, owned: Owned, site_leaves: bool, fact: object) -> bool:

@@ -6,6 +6,7 @@ Tables in, tables out: nothing of them has been checked yet.
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -33,6 +34,11 @@ def written_by(tables: Tables) -> Version:
         return Version(told) if isinstance(told, str) else FIRST
     except NotAllowed:
         return FIRST
+
+
+def version_of(specs: Mapping[str, str]) -> Version:
+    """The version that last made the server of *specs*, which are text by its path."""
+    return written_by({"server": tomllib.loads(specs.get("server.toml", ""))})
 
 
 def refuse_newer(tables: Tables, ours: Version = OURS) -> None:

@@ -14,20 +14,33 @@ FIRST, BLOCK = 8001, 100
 
 
 def next_port(house: House, listeners: Collection[int], workers: int) -> int:
-    """
-    Where the next site's block begins: 8001, then each hundred above.
+    """Where the block of the next site, of so many *workers*, begins; see `next_block`."""
+    return next_block(house, listeners, workers).start
 
-    Blocks of other sites are passed over, and so are ports that anybody listens on.  Raises
-    OpsError when no block is left.
+
+def next_block(house: House, listeners: Collection[int], workers: int) -> range:
     """
-    size = reserve(workers)
-    for port in range(FIRST, LAST_PORT - size + 2, BLOCK):
-        block = range(port, port + size)
-        if not any(overlap(block, site.block) for site in house.sites.values()) and not any(
-            each in range(port, port + workers) for each in listeners
-        ):
-            return port
-    raise OpsError(f"no block of {size} free ports is left", "remove a site, or name a `--port`")
+    The ports to keep for the next site: whole hundreds, from 8001 on.
+
+    Blocks of other sites are passed over, and so are workers' ports that anybody listens on.
+    Where no hundreds are left, it is as many ports as *workers*, wherever others leave them.
+    Raises OpsError when there are none.
+    """
+    kept = {port for site in house.sites.values() for port in site.block}
+    busy = set(listeners)
+    gaps = sorted({FIRST, *(site.block.stop for site in house.sites.values())})
+    tries = ((reserve(workers), range(FIRST, LAST_PORT, BLOCK)), (workers, gaps))
+    for size, starts in tries:
+        for start in starts:
+            block = range(start, start + size)
+            free = kept.isdisjoint(block) and busy.isdisjoint(block[:workers])
+            if free and block.stop <= LAST_PORT + 1:
+                return block
+    raise OpsError(
+        f"no block of {workers} free ports is left",
+        "remove a site, or keep fewer for one: a smaller `reserve` in its spec, then "
+        "`cinestream apply`",
+    )
 
 
 def reserve(workers: int) -> int:

@@ -1,10 +1,13 @@
 """
 Length-prefixed frames: the only thing that ever crosses the wire.
+
+Messages are packed: a server of many sites tells of each in nearly the same words.
 """
 
 from __future__ import annotations
 
 import json
+import zlib
 from typing import Any, BinaryIO, Dict
 
 
@@ -25,8 +28,8 @@ def receive(stream: BinaryIO) -> bytes:
 
 
 def send_message(stream: BinaryIO, **message: Any) -> None:
-    send(stream, json.dumps(message).encode())
+    send(stream, zlib.compress(json.dumps(message).encode(), 1))
 
 
 def receive_message(stream: BinaryIO) -> Dict[str, Any]:
-    return dict(json.loads(receive(stream)))
+    return dict(json.loads(zlib.decompress(receive(stream))))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cinestream_ops.agent import acme, certificates, domains, mongodb, pursuit, tls
+from cinestream_ops.agent import acme, certificates, domains, mongodb, pursuit, pursuits, tls
 from cinestream_ops.agent.refused import Refused
 from cinestream_ops.state.items import Certificate, MongoIndexes
 
@@ -98,8 +98,8 @@ def test_the_order_can_be_gone_on_with_from_the_record_alone(item):
 def test_a_pending_certificate_is_due_when_its_time_has_come(tmp_path, item):
     certificates.write(tmp_path, put_off(item))
 
-    assert pursuit.due(tmp_path, NOW + 299) == []
-    assert [item.lineage] == [each["lineage"] for each in pursuit.due(tmp_path, NOW + 300)]
+    assert pursuits.due(tmp_path, NOW + 299) == []
+    assert [item.lineage] == [each["lineage"] for each in pursuits.due(tmp_path, NOW + 300)]
 
 
 def test_a_record_whose_domain_was_removed_is_forgotten(tmp_path, item):
@@ -108,7 +108,7 @@ def test_a_record_whose_domain_was_removed_is_forgotten(tmp_path, item):
     Path(item.conf_path).unlink()
 
     assert certificates.records(str(tmp_path)) == {}
-    assert pursuit.due(tmp_path, NOW + 300) == []
+    assert pursuits.due(tmp_path, NOW + 300) == []
 
 
 def test_records_tell_the_reason_and_keep_the_order_to_themselves(tmp_path, item):
@@ -154,6 +154,15 @@ def test_an_error_without_details_is_told_by_its_last_lines():
     )
 
     assert acme.condensed(output) == "An unexpected error occurred: The server is busy"
+
+
+def test_an_authority_that_was_silent_is_told_without_a_trace():
+    output = (
+        "Account registered.\n  File models.py, line 1\nrequests.exceptions.ReadTimeout: "
+        "HTTPSConnectionPool(host='ca.example', port=443): Read timed out. (read timeout=45)\n"
+    )
+
+    assert acme.condensed(output) == "the authority did not answer `certbot` in time"
 
 
 def test_a_certificate_is_described_by_what_openssl_says():

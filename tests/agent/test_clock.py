@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cinestream_ops.agent import certificates, ledger, lock, pursuit
+from cinestream_ops.agent import certificates, ledger, lock, pursuit, pursuits
 from cinestream_ops.agent.kit import nobody
 from cinestream_ops.agent.ledger import DUPLICATES, FAILED, FAILURES, HOUR, ISSUED
 from cinestream_ops.agent.refused import Locked, Refused
@@ -36,7 +36,7 @@ def test_what_was_put_off_by_a_clock_that_was_ahead_is_due_at_once(
 ):
     put_off(tmp_path, pending, NOW + off)
 
-    assert ["blog.example"] == [each["lineage"] for each in pursuit.due(tmp_path, NOW)]
+    assert ["blog.example"] == [each["lineage"] for each in pursuits.due(tmp_path, NOW)]
 
 
 def test_what_was_put_off_by_a_clock_that_was_behind_is_due_at_once(
@@ -44,13 +44,13 @@ def test_what_was_put_off_by_a_clock_that_was_behind_is_due_at_once(
 ):
     put_off(tmp_path, pending, NOW - HOUR)
 
-    assert ["blog.example"] == [each["lineage"] for each in pursuit.due(tmp_path, NOW)]
+    assert ["blog.example"] == [each["lineage"] for each in pursuits.due(tmp_path, NOW)]
 
 
 def test_what_was_put_off_by_a_good_clock_waits(tmp_path: Path, pending: Certificate):
     put_off(tmp_path, pending, NOW - 1)
 
-    assert [] == pursuit.due(tmp_path, NOW)
+    assert [] == pursuits.due(tmp_path, NOW)
 
 
 @pytest.mark.parametrize("off", [HOUR, 365 * 24 * HOUR])

@@ -78,6 +78,16 @@ def test_one_with_the_chain_of_another_is_put_back_to_the_one_before(home: Path)
     assert {"cert1.pem", "chain1.pem", "fullchain1.pem", "privkey1.pem"} == served(home)
 
 
+def test_a_step_back_that_was_broken_off_is_gone_on_with(home: Path):
+    (home / "live/blog/cert.pem").unlink()
+    (home / "live/blog/cert.pem").symlink_to("../../archive/blog/cert1.pem")
+
+    with pytest.raises(Refused, match="the one before stays"):
+        renewal.refuse_unsound("blog", Kit(home), home / "live")
+
+    assert {"cert1.pem", "chain1.pem", "fullchain1.pem", "privkey1.pem"} == served(home)
+
+
 def test_the_first_of_all_stays_for_want_of_another(home: Path):
     version(home, 1, home / "blog1.crt", home / "blog2.key", home / "authority1.crt")
 

@@ -5,6 +5,7 @@ A server that speaks the agent's protocol and keeps what it is given in memory.
 from __future__ import annotations
 
 import socket
+import time
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -70,7 +71,7 @@ class Server:
         frames.send_message(
             outbox,
             event="facts",
-            machine=asdict(self.machine),
+            machine={**asdict(self.machine), "now": time.time()},
             specs=self.specs,
             items=self.items,
             owned=self.owned,

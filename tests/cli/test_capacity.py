@@ -23,7 +23,17 @@ def test_a_machine_whose_memory_is_unknown_is_no_news():
 def test_a_shortage_is_told_with_its_numbers():
     expected = (
         "workers may need 2048 MiB, and the server has 1024 MiB "
-        "(`blog` 4 x 128 MiB, `movies` 24 x 64 MiB)"
+        "(`movies` 24 x 64 MiB, `blog` 4 x 128 MiB)"
     )
 
     assert expected == capacity.shortage(HOUSE, Machine(memory=GIB))
+
+
+def test_of_very_many_sites_the_largest_are_named():
+    sites = {
+        f"s{n}": toml.site(f"s{n}", {"port": 8001 + 40 * n, "workers": n}) for n in range(1, 30)
+    }
+
+    said = capacity.shortage(House(sites=sites), Machine(memory=GIB))
+
+    assert said.endswith("`s22` 22 x 64 MiB, and 21 more sites)")

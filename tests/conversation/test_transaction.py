@@ -4,6 +4,7 @@ All or nothing, whatever comes in between.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 
@@ -158,6 +159,20 @@ def test_a_preparation_outlives_a_change_that_fails(prepared):
     assert {folder.key} == set(prepared.look().owned)
 
 
+def test_what_is_about_to_be_prepared_is_ours_before_it_is_there(prepared):
+    folder = Directory(f"{prepared.land}/releases")
+    made = Step(PUT, folder, phase=PREPARE)
+
+    with prepared.talk() as conversation:
+        for event in begin(conversation, planned(conversation, (made,))):
+            if event["event"] == "step":
+                owned = json.loads((prepared.home / "owned.json").read_text())
+                break
+
+    assert "begin" == event["state"]
+    assert folder.key in owned
+
+
 def test_a_clean_up_that_fails_does_not_undo_the_change(prepared):
     folder = prepared.put("folder", b"")
 
@@ -234,8 +249,8 @@ def test_each_step_is_told_when_it_begins_and_ends(prepared):
 
     events = prepared.apply(file)
 
-    told = [(e["n"], e["of"], e["key"], e["state"]) for e in events if e["event"] == "step"]
-    assert [(1, 1, file.key, "begin"), (1, 1, file.key, "end")] == told
+    told = [(e["key"], e["state"]) for e in events if e["event"] == "step"]
+    assert [(file.key, "begin"), (file.key, "end")] == told
 
 
 def test_the_history_tells_who_did_what(prepared):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cinestream_ops.engine.ailments import ailments
+from cinestream_ops.engine.ailments import ailments, once
 
 WELL = {"unit": "blog@8001.service", "ready": True, "restarts": 0, "ended": "", "why": ""}
 DOWN = {**WELL, "ready": False, "why": "ended with exit code 7"}
@@ -63,3 +63,52 @@ def test_a_domain_without_a_certificate_is_told_why_and_what_to_do(state: str):
 
     assert f"`blog.example` of `blog` is {state}: no A record" == found["what"]
     assert found["hint"].startswith("point it here; ")
+
+
+def without(*workers: dict[str, Any], where: str = "archive", **more: Any) -> dict[str, Any]:
+    """A site whose MongoDB does not answer."""
+    return {**site(*workers, **more), "mongodb": {"where": where, "why": "does not run"}}
+
+
+SILENT = {**WELL, "ready": False, "state": "active", "why": "answers `/readyz` with 503"}
+
+
+def test_a_mongodb_that_is_away_comes_first_and_its_workers_come_back_by_themselves():
+    lost, idle = ailments(without(SILENT))
+
+    assert ("stop", "MongoDB on this server does not run") == (lost["level"], lost["what"])
+    assert "`journalctl -u mongodb`" in lost["hint"]
+    assert "`blog@8001` of `blog` answers `/readyz` with 503" == idle["what"]
+    assert idle["hint"].endswith("sites come back by themselves")
+
+
+def test_one_that_has_failed_besides_is_to_be_restarted():
+    _, idle = ailments(without({**DOWN, "state": "failed"}))
+
+    assert idle["hint"].endswith("`cinestream restart blog`")
+
+
+def test_where_all_can_serve_what_they_keep_it_is_a_warning():
+    [lost] = ailments(without(WELL))
+
+    assert "warn" == lost["level"]
+
+
+def test_one_elsewhere_is_to_be_looked_at_there():
+    [lost] = ailments(without(WELL, where="external"))
+
+    assert "MongoDB, which runs elsewhere, does not run" == lost["what"]
+    assert "`/etc/cinestream/mongodb.env`" in lost["hint"]
+
+
+def test_of_a_site_that_is_stopped_nobody_misses_it():
+    assert [] == list(ailments(without(DOWN, stopped=True)))
+
+
+def test_what_many_sites_have_in_common_is_told_once_at_its_worst():
+    many = [*ailments(without(WELL)), *ailments(without(SILENT)), *ailments(without(WELL))]
+
+    lost, idle = once(many)
+
+    assert ("stop", "stop") == (lost["level"], idle["level"])
+    assert lost["what"].startswith("MongoDB")

@@ -26,7 +26,7 @@ HEAD = """
 import hashlib, json, os, pathlib, subprocess, sys, time
 from cinestream_ops.agent import *
 from cinestream_ops.agent import (archives, certificates, domains, examine, machine, mongodb,
-    packages, pursuit, served, trees, users, venvs)
+    packages, pursuit, pursuits, served, trees, users, venvs)
 from cinestream_ops.agent.kit import Kit
 from cinestream_ops.agent.refused import Refused
 from cinestream_ops.state import paths
@@ -59,6 +59,9 @@ ACME = f"location ^~ /.well-known/acme-challenge/ {{ root {paths.WEBROOT}; }}"
 def certificate(*names, conf="", **more):
     words = (conf or tls(*names)).encode()
     return Certificate(names[0], names, str(CONF), words, paths.WEBROOT, **{**AT, **more})
+def is_served(name):
+    known = certificates.records()[NAMES[0]]
+    return served.certificate(name, kit).get("fingerprint") == known["fingerprint"]
 CONF = pathlib.Path("/etc/nginx/cinestream/blog/blog.conf")
 """
 
@@ -326,11 +329,11 @@ def test_the_timer_finishes_what_had_to_wait(domain):
         record = certificates.read(home, NAMES[0])
         order = certificates.order(certificate(*NAMES, staging=AT["directory"]))
         certificates.write(home, {**record, "next_try": 0, "order": order})
-        code = pursuit.retry(home)
+        code = pursuits.retry(home)
         curl = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code} %{redirect_url}"]
         status = subprocess.run([*curl, f"http://{NAMES[0]}/"], capture_output=True, text=True)
         owned = sorted(json.loads((home / "owned.json").read_text()))
-        well = served.served(home)[NAMES[0]]["served"]
+        well = {name: is_served(name) for name in NAMES}
         say(code, certificates.look([certificate(*NAMES)]), status.stdout, owned, well)
         """
     )
@@ -346,7 +349,7 @@ def test_fewer_names_are_a_new_certificate(domain):
     names = domain.with_certificates("""
         tried(certificates.do, Step(PUT, certificate(*NAMES)))
         tried(certificates.do, Step(PUT, certificate(NAMES[0])))
-        say(domains.check(NAMES[:1], kit)[0]["served"]["names"])
+        say(served.shown(domains.check(NAMES[:1]), kit)[0]["served"]["names"])
     """)
 
     assert [[NAMES[0]]] == names
@@ -381,7 +384,7 @@ def test_a_renewal_is_taken_over_by_the_hook(domain):
     domain.ssh("certbot renew --force-renewal --no-random-sleep-on-renew --quiet")
 
     new, well, counted = domain.with_certificates("""
-        well = served.served(home)[NAMES[0]]["served"]
+        well = {name: is_served(name) for name in NAMES}
         counted = len(pursuit.entries(home))
         say(certificates.records()[NAMES[0]]["fingerprint"], well, counted)
     """)

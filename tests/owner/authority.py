@@ -1,5 +1,6 @@
 """
-A certificate authority with bad days: the lab's own behind a front that can be slow, or refuse.
+A certificate authority with bad days: the lab's own behind a front that can be slow, silent, or
+refuse.
 
 The front speaks ACME's HTTP and no more; what it lets pass is Pebble's.
 """
@@ -8,20 +9,25 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from cryptography import x509
+
 from cinestream_ops.lab import Lab, homes
 
 PEBBLE = 14000
+# The moods in which another key's certificate is sent, and its names; none are those asked for.
+WRONG = {"confused": ["stranger.test"], "mistaken": []}
 OWN = {"connection", "transfer-encoding", "content-length", "date", "server"}
 LIMITED = {
     "type": "urn:ietf:params:acme:error:rateLimited",
@@ -31,7 +37,14 @@ LIMITED = {
 
 
 class Authority(ThreadingHTTPServer):
-    """At *directory*; its *mood* is `well`, `slow`, `away`, `limiting`, or `confused`."""
+    """
+    At *directory*; its *mood* is `well`, `slow`, `away`, `limiting`, or
+
+    - `silent`: it takes connections, and never says a word on them;
+    - `hanging`: its directory is told, and no order is ever answered;
+    - `confused`: it sends the certificate of somebody else;
+    - `mistaken`: it sends one for the right names, and for another key.
+    """
 
     daemon_threads = True
 
@@ -43,10 +56,22 @@ class Authority(ThreadingHTTPServer):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(folder / "acme.pem", folder / "acme.key")
         self.socket = context.wrap_socket(self.socket, server_side=True)
+        self.unheard: list[socket.socket] = []
 
     @property
     def directory(self) -> str:
         return f"https://{self.address}:{self.server_port}/dir"
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        if self.mood != "silent":
+            return super().get_request()
+        self.unheard.append(socket.socket.accept(self.socket)[0])
+        raise OSError("nobody listens")  # and so there is nothing to handle
+
+    def server_close(self) -> None:
+        super().server_close()
+        for each in self.unheard:
+            each.close()
 
     def handle_error(self, *_: Any) -> None:
         """A client that has hung up is none of ours."""
@@ -59,7 +84,11 @@ class Answer(BaseHTTPRequestHandler):
     def answer(self) -> None:
         mood = self.server.mood
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        if mood == "away":
+        if mood == "hanging" and "order" in self.path:
+            while self.server.mood == mood:
+                time.sleep(0.1)
+            self.close_connection = True
+        elif mood == "away":
             self.close_connection = True
         elif mood == "limiting" and "order" in self.path:
             nonce = self.passed_on("HEAD", b"", "/nonce-plz")[1].get("Replay-Nonce", "")
@@ -69,8 +98,8 @@ class Answer(BaseHTTPRequestHandler):
             if mood == "slow":
                 time.sleep(self.server.pause)
             status, head, told = self.passed_on(self.command, body, self.path)
-            strange = mood == "confused" and self.path.startswith("/certZ/")
-            self.tell(status, head, stranger() if strange else told)
+            wrong = mood in WRONG and self.path.startswith("/certZ/")
+            self.tell(status, head, another(WRONG[mood] or names(told)) if wrong else told)
 
     do_GET = do_HEAD = do_POST = answer  # noqa: N815 -- http.server looks them up
 
@@ -104,13 +133,21 @@ class Answer(BaseHTTPRequestHandler):
         """Nobody reads it."""
 
 
-def stranger() -> bytes:
-    """A certificate with a key of somebody else's, as PEM."""
+def names(pem: bytes) -> list[str]:
+    """Those that the first certificate in *pem* is for."""
+    leaf = x509.load_pem_x509_certificate(pem)
+    found = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    return found.value.get_values_for_type(x509.DNSName)
+
+
+def another(names: Sequence[str]) -> bytes:
+    """A certificate for *names* with a key of somebody else's, as PEM."""
+    told = ",".join(f"DNS:{name}" for name in names)
     with TemporaryDirectory() as folder:
         made = Path(folder, "leaf.pem")
         subprocess.run(
             ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-             "-nodes", "-days", "90", "-subj", "/CN=stranger", "-addext", "subjectAltName=DNS:stranger.test",
+             "-nodes", "-days", "90", "-subj", "/CN=stranger", "-addext", f"subjectAltName={told}",
              "-keyout", f"{folder}/key", "-out", made],
             check=True, capture_output=True,
         )  # fmt: skip
@@ -118,10 +155,10 @@ def stranger() -> bytes:
 
 
 @contextmanager
-def authority(lab: Lab) -> Iterator[Authority]:
-    """One for *lab*, which trusts it as it trusts the lab's own."""
+def authority(lab: Lab, folder: Path | None = None) -> Iterator[Authority]:
+    """One for *lab*, which trusts it as the lab's own; or as who signed what is in *folder*."""
     address = lab.address.rpartition(".")[0] + ".1"
-    with Authority(address, homes.home(lab.name).folder) as server:
+    with Authority(address, folder or homes.home(lab.name).folder) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
         server.shutdown()

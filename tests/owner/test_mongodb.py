@@ -4,6 +4,7 @@ Databases: an archive that is not what it should be, and a server of somebody el
 
 from __future__ import annotations
 
+import signal
 import ssl
 import subprocess
 import tarfile
@@ -24,6 +25,15 @@ from tests.owner.conftest import Standing, gone
 from tests.owner.owner import Host, Owner
 
 NAME = "own-mongo"
+# How it is away, what is said of it, and what brings it back: by what `status` advises, at that.
+AWAY = {
+    "systemctl stop mongodb": "does not run: `mongodb.service` is inactive",
+    "kill -STOP $(systemctl show -p MainPID --value mongodb)": "runs, but does not answer: timed out",
+}
+BACK = (
+    "systemctl restart mongodb;"
+    " for i in $(seq 100); do curl -s -m 2 -o /dev/null 127.0.0.1:27017 && exit; sleep .2; done; exit 1"
+)
 TRUSTED = "/usr/local/share/ca-certificates/publisher.crt"
 
 
@@ -38,30 +48,41 @@ def booted(stranger: Owner) -> Iterator[Standing]:
 
 
 @pytest.fixture(scope="module")
-def elsewhere(booted: Standing, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The administrator's URI of a MongoDB on another host: the other end of the lab's network."""
+def mongod(
+    booted: Standing, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A MongoDB on another host: the other end of the lab's network."""
     home = tmp_path_factory.mktemp("mongod")
     with tarfile.open(booted.host.lab.mongodb_archive) as archive:
         archive.extractall(home, filter="data")
-    address = booted.host.lab.address.rpartition(".")[0] + ".1"
-    mongod = subprocess.Popen(
+    started = subprocess.Popen(
         [next(home.glob("*/bin/mongod")), "--auth", "--dbpath", home, "--port", "27117",
-         "--bind_ip", f"127.0.0.1,{address}"],
+         "--bind_ip", f"127.0.0.1,{other_end(booted)}"],
         stdout=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        with pymongo.MongoClient("mongodb://127.0.0.1:27117") as client:
-            client.admin.command("createUser", "boss", pwd="s3cret-boss", roles=["root"])
-        yield f"mongodb://boss:s3cret-boss@{address}:27117/admin"
+        yield started
     finally:
-        mongod.terminate()
-        mongod.wait(30)
+        started.terminate()
+        started.wait(30)
+
+
+@pytest.fixture(scope="module")
+def elsewhere(booted: Standing, mongod: subprocess.Popen[bytes]) -> str:
+    """The URI of its administrator."""
+    with pymongo.MongoClient("mongodb://127.0.0.1:27117") as client:
+        client.admin.command("createUser", "boss", pwd="s3cret-boss", roles=["root"])
+    return f"mongodb://boss:s3cret-boss@{other_end(booted)}:27117/admin"
+
+
+def other_end(booted: Standing) -> str:
+    return booted.host.lab.address.rpartition(".")[0] + ".1"
 
 
 @pytest.fixture
 def published(booted: Standing, tmp_path: Path) -> Iterator[str]:
     """The archive's address on a web server that the host trusts, at its network's other end."""
-    address = booted.host.lab.address.rpartition(".")[0] + ".1"
+    address = other_end(booted)
     pem = tmp_path / "publisher.pem"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
@@ -115,6 +136,21 @@ def test_a_site_elsewhere_reaches_its_own_database_alone(booted: Standing, elsew
             client.other.things.find_one()
 
 
+def test_that_one_elsewhere_does_not_answer_is_what_ails_a_site(
+    booted: Standing, mongod: subprocess.Popen[bytes], elsewhere: str
+):
+    mongod.send_signal(signal.SIGSTOP)
+    try:
+        said = booted.owner.tries("status")
+    finally:
+        mongod.send_signal(signal.SIGCONT)
+
+    assert 1 == said.code
+    assert "error: MongoDB, which runs elsewhere, does not answer: " in said.err
+    assert f"{other_end(booted)}:27117" in said.err
+    assert "s3cret-boss" not in said.err + said.out
+
+
 def test_a_purged_site_takes_its_database_and_no_other(booted: Standing, elsewhere: str):
     booted.owner.types("remove-site movie_app --purge --yes")
 
@@ -134,3 +170,40 @@ def test_an_archive_is_fetched_by_the_server_itself(booted: Standing, published:
     assert f"`{published}` is not the archive that was asked for" in refused.err
     assert "active" == booted.host.runs("systemctl", "is-active", "mongodb.service")
     assert "" == booted.owner.types("plan --exit-code --json").err.replace("\n", "")
+
+
+@pytest.fixture(scope="module")
+def cinema(rough: Standing) -> Iterator[Standing]:
+    """A site that cannot serve without its database, beside one that can."""
+    rough.owner.types("add-site movie_app --workers 2 --yes")
+    yield rough
+    rough.owner.types("remove-site movie_app --purge --yes")
+
+
+@pytest.mark.parametrize("how", AWAY)
+def test_status_names_a_mongodb_that_is_away_once_and_first(cinema: Standing, how: str):
+    with cinema.host.meanwhile(how, BACK):
+        said = cinema.owner.tries("status")
+        sites = {each["name"]: each for each in cinema.owner.tries("status --json").data}
+        doctor = cinema.owner.tries("doctor")
+
+    first = (
+        f"error: MongoDB on this server {AWAY[how]}\nhint: on the server, `journalctl -u mongodb`"
+    )
+    assert (1, 1) == (said.code, doctor.code)
+    assert said.err.startswith(first)
+    assert 1 == said.err.count("MongoDB") == doctor.out.count("MongoDB on this server")
+    assert "movie_app@" in said.err
+    assert ["warn"] == [each["level"] for each in sites["shop"]["trouble"]]
+    assert AWAY[how] == sites["movie_app"]["mongodb"]["why"]
+
+
+def test_what_was_advised_brings_the_sites_back(cinema: Standing):
+    cinema.host.sh(
+        "port=$(systemctl list-units --plain --no-legend 'movie_app@*.service' | grep -o '@[0-9]*' | head -1);"
+        " for i in $(seq 50); do curl -sf -m 4 127.0.0.1:${port#@}/readyz && exit; sleep .2; done; exit 1"
+    )
+
+    said = cinema.owner.tries("status")
+
+    assert (0, "") == (said.code, said.err)

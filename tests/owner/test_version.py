@@ -76,6 +76,18 @@ def test_a_server_of_an_earlier_version_shows_its_upgrade_as_a_plan(ours: Standi
     assert workers == ours.host.workers("shop")
 
 
+@pytest.mark.parametrize("line", ["edit-site shop --workers 4 --yes", "env set shop HUE=1 --yes"])
+def test_no_site_is_changed_before_its_server_is_brought_up_to_date(ours: Standing, line: str):
+    ours.host.runs("sed", "-i", 's/^cinestream = .*/cinestream = "0.0.9"/', SPEC)
+
+    said = ours.owner.tries(line)
+
+    assert 1 == said.code
+    assert "error: this server was last changed by cinestream 0.0.9" in said.err
+    assert "hint: `cinestream apply` brings the whole server up to date" in said.err
+    assert 3 == len(ours.host.workers("shop"))
+
+
 def test_a_server_from_before_versions_were_written_gets_one(ours: Standing):
     ours.host.runs("sed", "-i", "/^cinestream = /d", SPEC)
 

@@ -5,7 +5,9 @@ programs and the owner's own hand.  Each time the site stays as it was, and a se
 
 from __future__ import annotations
 
+import json
 import re
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -30,9 +32,12 @@ UNSEEN = {"stopped": "/kharkiv", "frozen": "/odesa", "restarted": "/dnipro"}
 # Seconds that a page may take while the database is away: 10 for an answer on a connection that was
 # good, 2 to find that there is no other, and some for a busy machine.
 LONGEST = 18
+# What certbot grants an authority for one answer, and the rest of a try.
+HANGING = 45 + 100
 AWHILE = {"frozen": 16, "stopped": 6, "restarted": 6}
 RETRY = "systemctl start cinestream-certificates.service"
 NAME = "world.example.test"
+RECORD = f"/var/lib/cinestream/certificates/{NAME}.json"
 
 
 @pytest.fixture
@@ -140,7 +145,8 @@ def moody(rough: Standing) -> Iterator[Authority]:
 
 @pytest.fixture
 def refused(rough: Standing, moody: Authority) -> Iterator[Standing]:
-    """A domain of the shop may be asked for; it is removed after the test."""
+    """A domain of the shop may be asked for, as if for the first time; it is removed afterwards."""
+    rough.host.sh("rm -f /var/lib/cinestream/ledger.json")
     yield rough
     moody.mood = "well"
     rough.owner.types(f"domain remove shop {NAME} --yes")
@@ -152,14 +158,21 @@ def listing(standing: Standing) -> dict[str, Any]:
     return next(each for each in found if each["domain"] == NAME)
 
 
+TOO_LATE = "the authority did not answer `certbot` in time"
 MOODS = {
     "away": "does not answer",
+    "silent": "does not answer",
     "limiting": "rateLimited",
-    "confused": "nginx would not accept the new configuration",
+    "confused": "of no use: it is for another key",
+    "mistaken": "of no use: it is for another key",
+    "hanging": TOO_LATE,
 }
+LONG = {"hanging"}  # it takes certbot a minute to give up
+MOMENTS = [pytest.param(each, marks=[pytest.mark.torture] * (each in LONG)) for each in MOODS]
+OVERDUE = f'sed -i \'s/"next_try": [0-9.]*/"next_try": 0/\' {RECORD}'
 
 
-@pytest.mark.parametrize("mood", MOODS)
+@pytest.mark.parametrize("mood", MOMENTS)
 def test_an_authority_that_gives_none_leaves_the_site_and_is_asked_again(
     refused: Standing, moody: Authority, mood: str
 ):
@@ -168,9 +181,7 @@ def test_an_authority_that_gives_none_leaves_the_site_and_is_asked_again(
     listed = listing(refused)
     standing = refused.owner.types("status shop")
     moody.mood = "well"
-    refused.host.sh(
-        f'sed -i \'s/"next_try": [0-9.]*/"next_try": 0/\' /var/lib/cinestream/certificates/{NAME}.json; {RETRY}'
-    )
+    refused.host.sh(f"{OVERDUE}; {RETRY}")
     done = listing(refused)
 
     for text in (said.err, listed["why"], standing.err):
@@ -178,6 +189,59 @@ def test_an_authority_that_gives_none_leaves_the_site_and_is_asked_again(
     assert "http-only" == listed["state"]
     assert f"`{NAME}` of `shop` is http-only" in standing.err
     assert ("issued", "") == (done["state"], done["why"])
+    assert 0 == refused.owner.tries("plan --exit-code").code
+
+
+@pytest.mark.torture
+def test_while_an_authority_hangs_nobody_waits_for_it_without_an_end(
+    refused: Standing, moody: Authority
+):
+    owner, host = refused.owner, refused.host
+    moody.mood = "hanging"
+    asking_it = owner.start(f"domain add shop {NAME} --yes --acme-directory {moody.directory}")
+    host.sh(f"for i in $(seq 300); do [ -s {RECORD} ] && exit; sleep .1; done; exit 1")
+
+    at_once = owner.tries("edit-site shop --workers 4 --yes")
+    later = owner.tries("edit-site shop --workers 4 --yes --wait 120")
+    _, told = asking_it.communicate(timeout=60)
+    before, began = tries(refused), time.monotonic()
+    host.tries("sh", "-c", f"{OVERDUE}; {RETRY} --no-block; sleep 1; {RETRY}")
+    took, after = time.monotonic() - began, tries(refused)
+    why = listing(refused)["why"]
+    moody.mood = "well"
+    owner.types("edit-site shop --workers 3 --yes")
+
+    assert (1, 0) == (at_once.code, later.code), later.err
+    assert f"is doing `domain add shop {NAME}`" in at_once.err
+    assert TOO_LATE in told
+    assert TOO_LATE in why
+    assert took < HANGING
+    assert before + 1 == after
+
+
+def tries(standing: Standing) -> int:
+    return int(json.loads(standing.host.sh(f"cat {RECORD}"))["tries"])
+
+
+def test_more_names_whose_certificate_is_of_no_use_leave_the_one_that_is_served(
+    refused: Standing, moody: Authority
+):
+    asked = f"--yes --acme-directory {moody.directory}"
+    refused.owner.types(f"domain add shop {NAME} {asked}")
+    first = served(refused)
+
+    moody.mood = "mistaken"
+    said = refused.owner.types(f"domain add shop {NAME} --www {asked}")
+    after = served(refused)
+    refused.host.runs("systemctl", "restart", "nginx")
+    moody.mood = "well"
+    refused.host.sh(f"{OVERDUE}; {RETRY}")
+    done = listing(refused)
+
+    assert MOODS["mistaken"] in said.err
+    assert first == after
+    assert ("issued", "") == (done["state"], done["why"])
+    assert first != served(refused)
     assert 0 == refused.owner.tries("plan --exit-code").code
 
 
@@ -226,7 +290,7 @@ def served(standing: Standing) -> str:
     """
     asked = f"openssl s_client -connect 127.0.0.1:443 -servername {NAME} </dev/null 2>/dev/null"
     told = f"{asked} | openssl x509 -noout -fingerprint -sha256"
-    return standing.host.sh(f"{told} 2>/dev/null || (sleep 1; {told})")
+    return standing.host.sh(f"for i in $(seq 40); do {told} 2>&- && exit; sleep .5; done; exit 1")
 
 
 # Other programs, and the owner's own hand

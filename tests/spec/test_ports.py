@@ -47,6 +47,14 @@ def test_a_listener_beyond_the_workers_is_in_nobodys_way():
     assert 8001 == ports.next_port(House(), [8080], 24)
 
 
+def test_where_no_hundred_is_left_a_site_gets_what_its_workers_need_from_what_others_leave():
+    full = house(**{f"s{n}": (8001 + 100 * n, 100 if n else 40) for n in range(247)})
+    full = full.with_site(toml.site("s99x", {"port": 8041, "reserve": 30, "workers": 30}))
+
+    assert range(8071, 8095) == ports.next_block(full, [], 24)
+    assert range(32701, 32767) == ports.next_block(full, [], 66)
+
+
 def test_a_full_server_is_told():
     with pytest.raises(OpsError, match="no block of 1000 free ports is left"):
         ports.next_port(House(), range(8001, 32768), 1000)

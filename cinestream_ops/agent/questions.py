@@ -1,0 +1,88 @@
+"""
+The questions that an agent answers beside its look; none of them changes anything.
+
+Each is sent along with the first of its kind, and so are the modules that know the answer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Callable, Dict
+
+from cinestream_ops.agent import record
+from cinestream_ops.agent.kit import Kit
+
+if TYPE_CHECKING:
+    from cinestream_ops.agent.main import Agent
+
+Order = Dict[str, Any]
+
+
+def read(agent: Agent, order: Order) -> None:
+    from cinestream_ops.agent import reading
+
+    agent.tell("contents", files=reading.files(order["paths"], agent.readable))
+
+
+def status(agent: Agent, order: Order) -> None:
+    from cinestream_ops.agent import mongodb_health, status
+
+    sites = status.status(order["sites"])
+    missed = any(not each["ready"] for site in sites for each in site["workers"])
+    mongodb = mongodb_health.trouble(order.get("mongodb", ""), missed=missed)
+    agent.tell("status", sites=sites, mongodb=mongodb)
+
+
+def logs(agent: Agent, order: Order) -> None:
+    from cinestream_ops.agent import logs
+
+    logs.stream(order, agent.wire)
+    agent.tell("done")
+
+
+def run(agent: Agent, order: Order) -> None:
+    from cinestream_ops.agent import run
+
+    agent.tell("ended", code=run.stream(order, agent.wire))
+
+
+def backup(agent: Agent, order: Order) -> None:
+    from cinestream_ops.agent import backup
+
+    agent.tell("backup", **backup.answer(order, agent.wire, agent.home))
+
+
+def history(agent: Agent, _: Order) -> None:
+    agent.tell("history", entries=record.history(agent.home))
+
+
+def journal(agent: Agent, _: Order) -> None:
+    from cinestream_ops.agent import journal
+
+    header, way_back = journal.read(agent.home / "journal")
+    agent.tell("journal", header=header, steps=[step.key for step in way_back])
+
+
+def examine(agent: Agent, order: Order) -> None:
+    from cinestream_ops.agent import examine
+
+    agent.tell("findings", findings=examine.examine(order.get("wait", 0)))
+
+
+def check_domain(agent: Agent, order: Order) -> None:
+    from cinestream_ops.agent import domains, served
+
+    kit = Kit(agent.home, agent.tell, stops=agent.wire.stops)
+    agent.tell("findings", findings=served.shown(domains.check(order["names"]), kit))
+
+
+QUESTIONS: Dict[str, Callable[[Agent, Order], None]] = {
+    "read": read,
+    "status": status,
+    "logs": logs,
+    "run": run,
+    "backup": backup,
+    "history": history,
+    "journal": journal,
+    "examine": examine,
+    "check-domain": check_domain,
+}
