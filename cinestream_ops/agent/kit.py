@@ -40,6 +40,7 @@ class Kit:
         self.stops = stops or Stops()
         self.booting = booting  # systemd is still starting: do not wait for its jobs
         self.batch = 25  # per cent of a site's workers that may restart at a time
+        self.touched: Set[str] = set()  # the keys of what the change is made of
         self.must_be_well: Set[str] = set()  # hosts that have to answer behind the gate
         self._blobs: Dict[str, Union[bytes, Path]] = dict(blobs or {})
 

@@ -18,7 +18,7 @@ from cinestream_ops.agent.systemd import Shown
 
 PROPERTIES = (
     "ActiveState", "SubState", "MainPID", "NRestarts", "Result",
-    "ActiveEnterTimestampMonotonic", "ExecMainStartTimestampMonotonic",
+    "ExecMainStartTimestampMonotonic",
 )  # fmt: skip
 ASLEEP = {"ActiveState": "inactive", "SubState": "dead"}  # not in the memory of systemd
 LIMIT = "service-start-limit-hit"  # the result of the socket of a worker that was given up
@@ -81,7 +81,7 @@ def worker(
         "pid": pid(shown),
         "memory": memory(pid(shown)),
         "restarts": int(shown.get("NRestarts", 0)),
-        "since": since(int(shown.get("ActiveEnterTimestampMonotonic", 0))),
+        "since": since(int(shown["ExecMainStartTimestampMonotonic"])) if pid(shown) else 0,
         "ready": ready[0] and not squatter,
         "why": "" if ready[0] and not squatter else reason(shown, ready[1], ended, squatter),
         "ended": ended,

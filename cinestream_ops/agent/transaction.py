@@ -70,6 +70,7 @@ class Transaction:
         self.refuse_other_specs()
         self.refuse_drift(self.steps)
         changes = self.of(CHANGE)
+        self.kit.touched = {step.key for step in changes}
         self.note_who_is_well(changes)
         if self.prepare():
             # What was not there may have come with a package; all else is as it was planned for.

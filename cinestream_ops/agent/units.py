@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, List, Mapping, Sequence
 
-from cinestream_ops.agent import systemd
+from cinestream_ops.agent import kinds, systemd
 from cinestream_ops.agent.kinds import RESTORE
 from cinestream_ops.agent.kit import Kit
 from cinestream_ops.agent.refused import Refused
@@ -89,29 +89,11 @@ def start(steps: Sequence[Step], kit: Kit) -> None:
 
 
 def restart(steps: Sequence[Step], kit: Kit) -> None:
-    rolling(kit, "restart", [step.item.name for step in steps])
+    kinds.named("handover").restart(steps, kit)
 
 
 def reload(steps: Sequence[Step], kit: Kit) -> None:
     run_up(kit, "reload-or-restart", [step.item.name for step in steps])
-
-
-def rolling(kit: Kit, verb: str, units: Sequence[str], *, back: bool = False) -> None:
-    """
-    Most of the workers of a site serve at any moment; told of after each batch.
-
-    On the way *back* a worker that does not run is its site's trouble, and holds up nobody else.
-    """
-    done = 0
-    for batch in systemd.batches(units, kit.batch):
-        systemd.reset(kit, batch)
-        try:
-            run_up(kit, verb, batch)
-        except Refused:
-            if not back or systemd.is_plain(batch[0]):
-                raise
-        done += len(batch)
-        kit.progress(f"unit:{batch[-1]}", f"restarted {named(batch)}", done, len(units))
 
 
 def run_up(kit: Kit, verb: str, units: Sequence[str]) -> None:
@@ -130,6 +112,31 @@ def run_up(kit: Kit, verb: str, units: Sequence[str]) -> None:
         raise Refused(f"{named(failed)} did not start:\n{said}", f"see `journalctl -u {failed[0]}`")
     if why:
         raise Refused(why)
+
+
+def rolling(
+    kit: Kit,
+    verb: str,
+    units: Sequence[str],
+    *,
+    back: bool = False,
+    up: Callable[[Kit, str, Sequence[str]], None] = run_up,
+) -> None:
+    """
+    Most of the workers of a site serve at any moment; told of after each batch, brought *up*.
+
+    On the way *back* a worker that does not run is its site's trouble, and holds up nobody else.
+    """
+    done = 0
+    for batch in systemd.batches(units, kit.batch):
+        systemd.reset(kit, batch)
+        try:
+            up(kit, verb, batch)
+        except Refused:
+            if not back or systemd.is_plain(batch[0]):
+                raise
+        done += len(batch)
+        kit.progress(f"unit:{batch[-1]}", f"restarted {named(batch)}", done, len(units))
 
 
 def stop(steps: Sequence[Step], kit: Kit) -> None:

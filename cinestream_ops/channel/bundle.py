@@ -18,6 +18,7 @@ from typing import Any
 from cinestream_ops.agent import kinds
 from cinestream_ops.agent import program as agent_program
 from cinestream_ops.channel.stub import LOADER
+from cinestream_ops.state.steps import RESTART
 
 ROOT = "cinestream_ops"
 AGENT, STATE = f"{ROOT}.agent", f"{ROOT}.state"
@@ -43,6 +44,8 @@ ORDERS: Mapping[str, tuple[str, ...]] = {
 }
 # nginx is made to show a certificate by a change of its own, which has steps of these kinds.
 SWITCHING = {"fence", "file", "gate"}
+# The module behind what is done to running units; it stands beside the kinds of the items.
+RESTARTING = "handover"
 IMPORT = re.compile(
     r"^(?P<later>\ *)from\ cinestream_ops\.agent(?:\.(?P<one>\w+))?\ import\ "
     r"(?P<many>\([^)]*\)|[^\n]*)",
@@ -70,7 +73,7 @@ Orders = Mapping[str, Collection[str]]  # with the kinds of the items in them
 def needed(order: str, of: Collection[str] = ()) -> Modules:
     """The modules that *order* cannot be done without, for items *of* these kinds."""
     behind = set(ORDERS.get(order, ("questions",)))
-    at_work = {kinds.MODULES[kind] for kind in of} | (behind & {"transaction"})
+    at_work = {kinds.MODULES.get(kind, kind) for kind in of} | (behind & {"transaction"})
     return closure({"main"} | behind | at_work, at_work)
 
 
@@ -81,8 +84,11 @@ def foreseen(orders: Orders) -> Modules:
 
 def kinds_in(order: Mapping[str, Any]) -> set[str]:
     """The kinds of the items that *order* brings along, or comes to while it is done."""
-    found = {step["item"]["kind"] for step in order.get("steps", ())}
-    return found | SWITCHING if "certificate" in found else found
+    steps = order.get("steps", ())
+    found = {step["item"]["kind"] for step in steps}
+    if "certificate" in found:
+        found |= SWITCHING
+    return found | {RESTARTING for step in steps if step["verb"] == RESTART}
 
 
 def closure(roots: Collection[str], at_work: Collection[str]) -> Modules:

@@ -136,7 +136,7 @@ def test_a_look_at_every_kind_needs_no_more_than_the_first_bundle(tmp_path):
 
 
 def test_a_certificate_alone_brings_what_shows_it():
-    order = {"do": "apply", "steps": [{"item": {"kind": "certificate"}}]}
+    order = {"do": "apply", "steps": [{"verb": "put", "item": {"kind": "certificate"}}]}
 
     modules = bundle.needed("apply", bundle.kinds_in(order))
 

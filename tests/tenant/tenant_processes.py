@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 import zipfile
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -128,15 +129,21 @@ class Ear:
 
     def hear(self, word: str, seconds: float) -> bool:
         """Whether *word* is said within *seconds*."""
+        return any(word == each for each in self._words(seconds))
+
+    def value(self, name: str, seconds: float) -> str:
+        """What is said of *name* within *seconds*; empty if nothing is."""
+        said = (each.partition("=") for each in self._words(seconds))
+        return next((value for said_of, _, value in said if said_of == name), "")
+
+    def _words(self, seconds: float) -> Iterator[str]:
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             self._socket.settimeout(left)
             try:
-                if word in self._socket.recv(4096).decode().split("\n"):
-                    return True
+                yield from self._socket.recv(4096).decode().split("\n")
             except TimeoutError:
                 break
-        return False
 
     def forget(self) -> None:
         """Drop what was said so far."""

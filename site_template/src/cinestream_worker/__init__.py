@@ -12,6 +12,10 @@ It reads `.env`, imports the application, takes the listening socket from system
 comes meanwhile, for at most half of `DRAIN_SECONDS`, and exits 0 once everything that it accepted
 is answered; connections that it did not accept wait in systemd's socket for the next process.
 
+On SIGHUP under systemd it starts a successor, the same command line with the same socket.  Once
+that is ready, systemd is told `MAINPID=`, and the worker finishes what it has begun and leaves.  If
+none comes, it serves on.  Its status text says how it stands.
+
 An application that is `package.module:app` may have two companions in the same module (or as
 attributes of the object): `cinestream_ready() -> (bool, str)` is asked by `/readyz`, and the text
 of `cinestream_metrics() -> str` is added to `/metrics`.

@@ -17,6 +17,7 @@ from cinestream_worker.errors import StartError
 from cinestream_worker.limits import Limits, number
 from cinestream_worker.logs import start_logging
 from cinestream_worker.process import serve
+from cinestream_worker.succession import Predecessor
 
 
 def arguments(argv: Sequence[str]) -> argparse.Namespace:
@@ -53,6 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(given: argparse.Namespace, environ: MutableMapping[str, str]) -> int:
+    born = dict(environ)
+    predecessor = Predecessor.of(environ)
     load_env(given.env_file or Path(".env"), environ, required=given.env_file is not None)
     if given.source is not None:
         sys.path.insert(0, str(given.source.resolve()))
@@ -60,7 +63,8 @@ def run(given: argparse.Namespace, environ: MutableMapping[str, str]) -> int:
     limits = Limits.read(environ)
     app = application(given.wsgi)
     if not given.check:
-        serve(app, door(chosen_port(given.port, environ), environ), limits, environ)
+        at = door(chosen_port(given.port, environ), environ)
+        serve(app, at, limits, environ, predecessor, born)
     return 0
 
 

@@ -10,7 +10,9 @@ import socket
 from collections.abc import Callable, MutableMapping
 
 from cinestream_worker.errors import StartError
+from cinestream_worker.succession import DOOR
 
+FIRST = 3  # SD_LISTEN_FDS_START
 BACKLOG = 65535  # the kernel lowers it to net.core.somaxconn
 
 
@@ -54,20 +56,22 @@ def door(port: int | None, environ: MutableMapping[str, str]) -> Door:
     """
     count, owner = environ.pop("LISTEN_FDS", ""), environ.pop("LISTEN_PID", "")
     environ.pop("LISTEN_FDNAMES", None)
+    if inherited := environ.pop(DOOR, ""):
+        return _handed(port, int(inherited))
     if count and owner == str(os.getpid()):
-        return _handed(port)
+        return _handed(port, FIRST)
     if port is None:
         raise StartError("no port: give `--port N`, set PORT, or start it from a systemd socket")
     return _bound(port)
 
 
-def _handed(port: int | None) -> Door:
+def _handed(port: int | None, number: int) -> Door:
     try:
-        sock = socket.socket(fileno=3)
+        sock = socket.socket(fileno=number)
         listening = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
     except OSError as error:
         raise StartError(
-            f"systemd promised a socket, but file descriptor 3 is none ({error.strerror})"
+            f"systemd promised a socket, but file descriptor {number} is none ({error.strerror})"
         ) from error
     if sock.family != socket.AF_INET or not listening:
         raise StartError("the socket that systemd handed over does not listen on an IPv4 port")

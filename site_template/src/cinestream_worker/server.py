@@ -52,6 +52,7 @@ class Server(wsgi.Server):
         self.software = "Cheroot"
         self.progress = time.monotonic()
         self.begun: dict[Connection, float] = {}
+        self.relieved = False
         self._stopped = 0.0
         self._patience = limits.drain_seconds / 2
         self._door = door
@@ -78,8 +79,13 @@ class Server(wsgi.Server):
             self._turn(timeout=1 if self.ready and self._door.is_open else 0.01)
         self._drain()
 
-    def stop(self) -> None:
-        """Let `serve` come to its end.  May be called from a signal handler and from any thread."""
+    def stop(self, *, relieved: bool = False) -> None:
+        """
+        Let `serve` come to its end.  May be called from a signal handler and from any thread.
+
+        When *relieved*, our successor is there.
+        """
+        self.relieved = relieved
         self._stopped = time.monotonic()
         self.ready = False
         self._ring()
@@ -119,6 +125,8 @@ class Server(wsgi.Server):
 
     def _is_held_up(self) -> bool:
         """Whether a thread is still at what it had begun before we were told to stop."""
+        if self.relieved:
+            return False
         first = min(list(self.begun.values()), default=self._stopped)
         return first < self._stopped and time.monotonic() < self._stopped + self._patience
 
