@@ -17,7 +17,8 @@ from cinestream_ops.agent.kit import Kit
 from cinestream_ops.state.items import Fence
 from cinestream_ops.state.steps import Step
 
-STARTED = "ExecMainStartTimestampMonotonic"
+STARTED, STATUS = "ExecMainStartTimestampMonotonic", "StatusText"
+COMING = "a successor starts"  # how a worker's status ends; it may have the new files
 
 
 def back(step: Step) -> List[Step]:
@@ -48,11 +49,16 @@ def do(step: Step, kit: Kit) -> None:
 
 
 def begun(names: Sequence[str], since: Dict[str, Any]) -> List[str]:
-    """Those of *names* that have started *since*, with files that were put back by now."""
+    """Those of *names* that have started *since*, with files that were put back; or just do so."""
     if since.get("boot") != boot():
         return list(names)
-    started = systemd.show(names, [STARTED])
-    return [name for name in names if int(started[name][STARTED]) >= since["microseconds"]]
+    then = since["microseconds"]
+    return [
+        name
+        for name, shown in systemd.show(names, [STARTED, STATUS]).items()
+        # A timer has neither, and to start it anew costs nobody.
+        if int(shown.get(STARTED, then)) >= then or shown.get(STATUS, "").endswith(COMING)
+    ]
 
 
 def boot() -> str:

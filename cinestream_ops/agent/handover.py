@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import time
+from contextlib import suppress
 from typing import Dict, Sequence, Set
 
 from cinestream_ops.agent import systemd, units
@@ -16,11 +17,11 @@ from cinestream_ops.agent.refused import Refused
 from cinestream_ops.state.items import Item, Unit
 from cinestream_ops.state.steps import Step
 
-ABLE, COMING = "SIGHUP asks for a successor", "a successor starts"
+ABLE, COMING = "Serving; SIGHUP asks for a successor", "Serving; a successor starts"
+BROKEN = re.compile(r"none came: process (\d+)")
 PATIENCE = 100  # seconds; a worker itself gives up after 90
 HEARD = 10  # seconds in which it hears
 EVERY = 0.05  # seconds
-BROKEN = re.compile(r"no successor: process (\d+)")
 PROPERTIES = ("MainPID", "StatusText")
 
 
@@ -47,46 +48,54 @@ def succeed(kit: Kit, verb: str, names: Sequence[str]) -> None:
         units.run_up(kit, verb, others)
 
 
-def able(names: Sequence[str]) -> Dict[str, str]:
-    """Those of *names* that can hand over, each with its process."""
+def able(names: Sequence[str]) -> Dict[str, systemd.Shown]:
+    """Those of *names* that can hand over, as they are shown."""
     shown = systemd.show(names, PROPERTIES)
     return {
-        unit: each["MainPID"]
+        unit: each
         for unit, each in shown.items()
-        if each.get("StatusText", "").endswith(ABLE)
+        if each["MainPID"] != "0" and each.get("StatusText", "").startswith(ABLE)
     }
 
 
-def hand_over(processes: Dict[str, str], kit: Kit) -> Set[str]:
+def hand_over(before: Dict[str, systemd.Shown], kit: Kit) -> Set[str]:
     """
-    Those units whose process of *processes* was succeeded; not those that could not even begin.
+    Those units that have another process than *before*; not those that could not even begin.
 
-    `Refused` if a successor came and is not ready: with its last words.
+    `Refused` if a successor came and is not ready: with its last words, once none is on its way.
     """
-    argv = ["systemctl", "kill", "--kill-who=main", "--signal=HUP", "--", *processes]
-    kit.run(argv, systemd.LOOK)
-    began, waiting, done = time.monotonic(), dict(processes), set()
+    with suppress(Refused):  # one that has just ended cannot be asked, and is seen below
+        argv = ["systemctl", "kill", "--kill-who=main", "--signal=HUP", "--", *before]
+        kit.run(argv, systemd.LOOK)
+    began, waiting, done, broken = time.monotonic(), dict(before), set(), {}
     while waiting:
         time.sleep(EVERY)
         passed = time.monotonic() - began
-        for unit, shown in systemd.show(list(waiting), PROPERTIES).items():
-            process, status = waiting[unit], shown["StatusText"]
-            if shown["MainPID"] != process:
-                done.add(unit)
-            elif BROKEN.search(status) or passed > PATIENCE:
-                raise refusal(unit, status, kit)
-            elif status.endswith(COMING) or (status.endswith(ABLE) and passed < HEARD):
+        for unit, now in systemd.show(list(waiting), PROPERTIES).items():
+            if is_on_its_way(waiting[unit], now, passed):
                 continue
-            del waiting[unit]
+            was = waiting.pop(unit)
+            if now["MainPID"] not in {was["MainPID"], "0"}:
+                done.add(unit)
+            elif now != was and BROKEN.search(now["StatusText"]):
+                broken[unit] = now["StatusText"]
+    for unit, status in broken.items():
+        raise refusal(unit, status, kit)
     return done
 
 
+def is_on_its_way(was: systemd.Shown, now: systemd.Shown, passed: float) -> bool:
+    """Whether who was asked *passed* seconds ago may still have a successor."""
+    if now == was:
+        return passed < HEARD
+    same = now["MainPID"] == was["MainPID"]
+    return same and now["StatusText"] == COMING and passed < PATIENCE
+
+
 def refusal(unit: str, status: str, kit: Kit) -> Refused:
-    told = BROKEN.search(status)
-    said = last_words(told[1], kit) if told else ""
-    return Refused(
-        f"no successor of `{unit}` came:\n{said or status}", f"see `journalctl -u {unit}`"
-    )
+    process = BROKEN.findall(status)[0]
+    said = last_words(process, kit) or status
+    return Refused(f"no successor of `{unit}` came:\n{said}", f"see `journalctl -u {unit}`")
 
 
 def last_words(process: str, kit: Kit) -> str:

@@ -23,6 +23,7 @@ from cinestream_worker.errors import StartError
 DOOR, HERALD, BEFORE = "LISTEN_INHERITED", "LISTEN_HERALD", "LISTEN_BEFORE"
 # In our status: whoever asks for a successor goes by these words.
 ABLE, COMING = "Serving; SIGHUP asks for a successor", "Serving; a successor starts"
+NONE = f"{ABLE}; none came"
 PATIENCE = 90  # seconds in which a successor is ready, as TimeoutStartSec= of its unit
 # Its parent is to be systemd, which else would not learn at once that it has ended.
 ORPHAN = '"$@" & echo $! >/dev/fd/{herald}'
@@ -78,7 +79,7 @@ def successor(born: Mapping[str, str], door: int) -> int:
                 check=True,
             )
         except (OSError, subprocess.SubprocessError) as error:
-            raise StartError(f"Serving; no successor could be started: {error}") from error
+            raise StartError(f"{NONE}: {error}") from error
         finally:
             os.close(herald)
         return awaited(words)
@@ -92,7 +93,7 @@ def awaited(words: FileIO) -> int:
         more = words.read(64) if heard else b""
         if not more:
             why = "ended" if heard else f"was not ready after {PATIENCE} s"
-            raise StartError(f"Serving; no successor: {dismissed(told)} {why}")
+            raise StartError(f"{NONE}: {dismissed(told)} {why}")
         told += more
     return int(told.split()[0])
 
