@@ -90,7 +90,7 @@ def asked(**order: Any) -> tuple[dict[str, Any], dict[str, bytes]]:
     )
     out, files = io.BytesIO(done.stdout), {}
     while True:
-        message = frames.receive_message(out)
+        message = json.loads(frames.receive(out))
         if "piece" not in message:
             return message, files
         files[message["piece"]] = files.get(message["piece"], b"") + frames.receive(out)

@@ -26,11 +26,14 @@ def lay_out(path: Path, root: Path) -> list[Path]:
     for name, content in case.read(path).files.items():
         if name.startswith(UNITS):
             unit = root / name.removeprefix(UNITS)
+            unit.parent.mkdir(exist_ok=True)
             # Programs of a site are on no machine of ours.
             unit.write_text(
                 re.sub(r"^(Exec\w+=)/\S+", r"\1/usr/bin/true", content, flags=re.MULTILINE)
             )
-            units.append(unit)
+            # What is dropped in beside a unit of another's is no unit.
+            if unit.parent == root:
+                units.append(unit)
     return units
 
 
