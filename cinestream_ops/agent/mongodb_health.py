@@ -29,12 +29,13 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 BOUNDS = ("serverSelectionTimeoutMS", "connectTimeoutMS", "socketTimeoutMS")
-why = ""
+why, uri = "", json.load(sys.stdin)["admin"]
 try:
-    uri = json.load(sys.stdin)["admin"]
     MongoClient(uri, appname="cinestream", **dict.fromkeys(BOUNDS, 3000)).admin.command("ping")
 except PyMongoError as error:
     why = str(error).split(", full error")[0].split(" (configured")[0].split(", Timeout:")[0]
+    where = uri.rpartition("@")[2].partition("/")[0]
+    why = why if where in why else f"{where}: {why}"
 print(json.dumps({"why": why}))
 """
 

@@ -24,7 +24,7 @@ def clean(rough: Standing) -> Iterator[Standing]:
     assert not there(rough)
     yield rough
     assert not there(rough)
-    assert "late" not in rough.host.runs("cat", "/var/lib/cinestream/owned.json")
+    assert '"late"' not in rough.host.runs("cat", "/var/lib/cinestream/owned.json")
     assert 0 == rough.owner.tries("plan --exit-code").code
 
 
