@@ -57,6 +57,15 @@ def said(worker: Worker) -> list[str]:
     return get(worker.port).text.split()
 
 
+def asking_long(worker: Worker) -> tuple[threading.Thread, list[str]]:
+    """Somebody whose page takes 4 s, and where it will be."""
+    answers: list[str] = []
+    asks = threading.Thread(target=lambda: answers.append(get(worker.port, "/sleep?4").text))
+    asks.start()
+    time.sleep(0.3)
+    return asks, answers
+
+
 def test_a_successor_has_the_new_code_and_variables(house: House, worker: Worker):
     before = said(worker)
     release(house, "second")
@@ -70,10 +79,7 @@ def test_a_successor_has_the_new_code_and_variables(house: House, worker: Worker
 
 
 def test_what_was_begun_is_finished_and_nobody_else_waits(worker: Worker):
-    answers: list[str] = []
-    slow = threading.Thread(target=lambda: answers.append(get(worker.port, "/sleep?4").text))
-    slow.start()
-    time.sleep(0.3)
+    slow, answers = asking_long(worker)
 
     with succeeded(worker) as process:
         began = time.monotonic()
@@ -149,10 +155,7 @@ def test_a_successor_has_successors(house: House, worker: Worker):
 
 
 def test_who_stops_sees_off_its_predecessor(worker: Worker):
-    answers: list[str] = []
-    slow = threading.Thread(target=lambda: answers.append(get(worker.port, "/sleep?4").text))
-    slow.start()
-    time.sleep(0.3)
+    slow, answers = asking_long(worker)
 
     with succeeded(worker) as process:
         os.kill(process, signal.SIGTERM)
@@ -160,6 +163,7 @@ def test_who_stops_sees_off_its_predecessor(worker: Worker):
 
         assert is_alive(process)
         slow.join()
+        assert answers
         worker.process.wait(10)
         end = time.monotonic() + 10
         while is_alive(process):

@@ -86,11 +86,14 @@ def succeed_on_hangup(
             log.error("%s", error)  # noqa: TRY400 -- the trace says no more
             notify(environ, f"STATUS={error}")
             busy.release()
-        else:
+            return
+        if server.ready:
             # The last sign of life of ours for which systemd need not wait for one of its own.
             notify(environ, f"MAINPID={process}\nSTATUS={ABLE}\nWATCHDOG=1")
             server.stop(relieved=True)
             give_up_after(limits.drain_seconds)
+        else:  # we were told to stop meanwhile, and so is it
+            os.kill(process, signal.SIGTERM)
 
     def hang_up(_number: int, _frame: object) -> None:
         if server.ready and busy.acquire(blocking=False):

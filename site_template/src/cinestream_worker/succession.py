@@ -34,12 +34,12 @@ class Predecessor:
     """Who answered before us and waits for our word; of a first process it is nobody."""
 
     herald: int = -1
-    process: int = 0
+    process: int = -1  # a pidfd_open(2): its number may be another's when we leave
 
     @classmethod
     def of(cls, environ: MutableMapping[str, str]) -> Predecessor:
         herald, process = environ.pop(HERALD, ""), environ.pop(BEFORE, "")
-        return cls(int(herald), int(process)) if herald and process else cls()
+        return cls(int(herald), os.pidfd_open(int(process))) if herald and process else cls()
 
     def relieve(self) -> None:
         """Tell it that we answer from now on."""
@@ -50,9 +50,8 @@ class Predecessor:
 
     def see_off(self, seconds: float) -> None:
         """Let it finish what it had begun: systemd ends whoever is left when we have gone."""
-        if self.process:
-            with contextlib.suppress(OSError), os.fdopen(os.pidfd_open(self.process)) as handle:
-                select.select([handle], [], [], seconds)
+        if self.process >= 0:
+            select.select([self.process], [], [], seconds)
 
 
 def successor(born: Mapping[str, str], door: int) -> int:
