@@ -8,7 +8,7 @@ import fcntl
 import json
 import os
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator
 
@@ -83,23 +83,28 @@ def free(home: Path) -> bool:
 def may_be_held(home: Path) -> bool:
     """Whether the last who took the lock still runs: enough to know when to look twice."""
     try:
-        return Path("/proc", str(json.loads((home / "lock").read_text())["pid"])).exists()
+        return Path("/proc", str(holder((home / "lock").read_bytes())["pid"])).exists()
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
 
-def write(handle: int, holder: Dict[str, Any]) -> None:
-    try:
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, json.dumps(holder).encode(), 0)
-    except OSError:  # on a full disk the lock is still a lock, if one of nobody's
-        pass
+def write(handle: int, who: Dict[str, Any]) -> None:
+    # On a full disk the lock is still a lock, if one of nobody's.
+    with suppress(OSError):
+        # Over the last holder's, in one go: who looks meanwhile finds the one or the other.
+        os.pwrite(handle, json.dumps(who).encode() + b"\n", 0)
+
+
+def holder(text: bytes) -> Dict[str, Any]:
+    """Who wrote *text*, which may end in what is left of a longer one."""
+    found: Dict[str, Any] = json.loads(text.split(b"\n")[0])
+    return found
 
 
 def sentence(handle: int) -> str:
     """Who has it, and what for."""
     try:
-        found = json.loads(os.pread(handle, 1 << 16, 0))
+        found = holder(os.pread(handle, 1 << 16, 0))
         since = time.strftime("%H:%M:%S", time.gmtime(found["since"]))
         return f"`{found['who']}` is doing `{found['doing']}` since {since} UTC"
     except (ValueError, KeyError, TypeError):

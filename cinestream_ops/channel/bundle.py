@@ -56,10 +56,10 @@ REMOVABLE = re.compile(
     r'''^(?P<indent>\ *)"""[\s\S]*?"""$ | (?P<string>"""[\s\S]*?""") | (^\ * | \ \ )\#\ .*$''',
     re.MULTILINE | re.VERBOSE,
 )
-SIGNATURE = re.compile(r"^ *def \w+\(.*$|^ *\) -> .*:$", re.MULTILINE)
+SIGNATURE = re.compile(r"^ *def \w+\([\s\S]*?\)(?: -> .*)?:$", re.MULTILINE)
 # `: Dict[str, Any]` of a parameter, `-> None` of a result.
 TYPE = re.compile(
-    r"""(?<=\w):\ (?:"[^"]*" | [^][,()="] | \[(?:[^][] | \[[^][]*\])*\])+?(?=\ =\ |,\ |\))
+    r"""(?<=\w):\ (?:"[^"]*" | [^][,()="] | \[(?:[^][] | \[[^][]*\])*\])+?(?=\ =\ |,\s|\n|\))
         | (?<=\))\ ->\ .*(?=:$)""",
     re.VERBOSE,
 )
