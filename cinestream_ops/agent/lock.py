@@ -92,7 +92,7 @@ def write(handle: int, who: Dict[str, Any]) -> None:
     # On a full disk the lock is still a lock, if one of nobody's.
     with suppress(OSError):
         # Over the last holder's, in one go: who looks meanwhile finds the one or the other.
-        os.pwrite(handle, json.dumps(who).encode() + b"\n", 0)
+        os.ftruncate(handle, os.pwrite(handle, json.dumps(who).encode() + b"\n", 0))
 
 
 def holder(text: bytes) -> Dict[str, Any]:

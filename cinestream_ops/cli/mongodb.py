@@ -13,8 +13,9 @@ from typing import Any
 from cinestream_ops.cli import files, words
 from cinestream_ops.cli.options import Mode, SetupOptions
 from cinestream_ops.cli.session import Session
-from cinestream_ops.errors import OpsError
+from cinestream_ops.errors import OpsError, Refused
 from cinestream_ops.spec import toml
+from cinestream_ops.spec.house import House
 from cinestream_ops.spec.names import Digest
 from cinestream_ops.spec.secret import Secret
 from cinestream_ops.spec.server import Mongo
@@ -43,6 +44,8 @@ def chosen(host: Session, options: SetupOptions) -> Brought:
     """What the options say, else the server's spec, else its inventory, else its system."""
     there = host.house.server.mongodb if host.house.server else None
     mode = options.mongodb or mode_of(options) or (Mode(there.mode) if there else Mode.ARCHIVE)
+    if there and Mode(there.mode) not in {mode, Mode.NONE}:
+        may_move(host.house, Mode(there.mode), mode)
     if mode is Mode.NONE:
         return Brought({"mode": "none"})
     if mode is Mode.EXTERNAL:
@@ -53,6 +56,24 @@ def chosen(host: Session, options: SetupOptions) -> Brought:
     if not archive and host.target.mongodb_archive:
         archive, sha256 = host.target.mongodb_archive, sha256 or host.target.mongodb_sha256
     return archived(archive or official(host.found.facts.machine), sha256)
+
+
+def may_move(house: House, was: Mode, mode: Mode) -> None:
+    """
+    Raises `Refused` where somebody's data would stay behind in the MongoDB that there *was*.
+
+    Between two of them the server has none, so that it forgets the administrator of the first.
+    """
+    if living := [f"`{name}`" for name, site in house.sites.items() if site.database]:
+        raise Refused(
+            f"the databases of {', '.join(living)} are in the MongoDB that is there, `{was}`",
+            "back these sites up and remove them first, and restore them afterwards:"
+            " `cinestream backup create`, `remove-site`, `backup restore`",
+        )
+    if mode is not Mode.NONE:
+        raise Refused(
+            f"this server still has a MongoDB, `{was}`", "first `cinestream setup --mongodb none`"
+        )
 
 
 def mode_of(options: SetupOptions) -> Mode | None:

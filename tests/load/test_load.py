@@ -16,6 +16,7 @@ from tests.load.changes import (
     GROW,
     SHRINK,
     Change,
+    calm,
     changes,
     exchanges,
     kills,
@@ -37,6 +38,9 @@ LEAVING = "pgrep --count --full '[w]orker process is shutting down' || true"
 def told(standing: Standing, tmp_path_factory: pytest.TempPathFactory) -> Story:
     folder = tmp_path_factory.mktemp("load")
     work = changes(least=2, most=6, second=release(folder, "two"))
+    # The second release is there for longer than a long page takes.
+    rollback = [change.name for change in work].index(BACK)
+    work = (*work[:rollback], calm(SIZE.slow_seconds + 1), *work[rollback:])
     return story.told(standing, folder / "book", SIZE, work, calm=0.3)
 
 

@@ -136,6 +136,15 @@ def test_a_site_elsewhere_reaches_its_own_database_alone(booted: Standing, elsew
             client.other.things.find_one()
 
 
+@pytest.mark.parametrize("mode", ["archive", "none"])
+def test_a_server_does_not_leave_the_databases_of_its_sites_behind(booted: Standing, mode: str):
+    said = booted.owner.tries(f"setup --mongodb {mode} --yes")
+
+    assert 1 == said.code
+    assert "the databases of `movie_app` are in the MongoDB that is there, `external`" in said.err
+    assert 0 == booted.owner.tries("plan --exit-code").code
+
+
 def test_that_one_elsewhere_does_not_answer_is_what_ails_a_site(
     booted: Standing, mongod: subprocess.Popen[bytes], elsewhere: str
 ):
@@ -163,12 +172,16 @@ def test_an_archive_is_fetched_by_the_server_itself(booted: Standing, published:
     digest = booted.host.lab.mongodb_sha256
     asked = f"setup --mongodb archive --mongodb-archive {published} --yes --mongodb-sha256"
 
+    at_once = booted.owner.tries(f"{asked} {digest}")
+    booted.owner.types("setup --mongodb none --yes")
     refused = booted.owner.tries(f"{asked} {'0' * 64}")
     booted.owner.types(f"{asked} {digest}")
 
     assert 1 == refused.code
     assert f"`{published}` is not the archive that was asked for" in refused.err
+    assert "first `cinestream setup --mongodb none`" in at_once.err
     assert "active" == booted.host.runs("systemctl", "is-active", "mongodb.service")
+    assert "@127.0.0.1:27017/" in booted.host.runs("cat", "/etc/cinestream/mongodb.env")
     assert "" == booted.owner.types("plan --exit-code --json").err.replace("\n", "")
 
 

@@ -66,7 +66,10 @@ def workers(tmp_path, settings, claude) -> Iterator[list[Worker]]:
         started = [
             house.start(str(SOURCE / "main.py"), "--port", str(house.port)) for house in houses
         ]
-        yield [worker.ready() for worker in started]
+        ready = [worker.ready() for worker in started]
+        # The collections are there before visitors come, as they are once a site was added.
+        until(lambda: get(ready[0].port, "/lviv").status == 200, 60)
+        yield ready
 
 
 def wish(port: int) -> Answer:
