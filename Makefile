@@ -49,6 +49,7 @@ bench: install system ## how long changes take and what the tenant costs, beside
 	$(BIN)/python benchmarks/thinking.py
 	$(BIN)/python benchmarks/run.py $(PEERS)
 	$(BIN)/python benchmarks/deploys.py
+	$(BIN)/python benchmarks/waits.py
 	@.ci/system bench
 	$(BIN)/python benchmarks/tenant.py
 	$(BIN)/python benchmarks/pages.py

@@ -41,8 +41,9 @@ def is_made_anew(item: Item, kit: Kit) -> bool:
 
 def succeed(kit: Kit, verb: str, names: Sequence[str]) -> None:
     """*verb* is for those that cannot hand over; `Refused` if a successor does not come."""
-    found = able(names)
-    done = hand_over(found, kit) if found else set()
+    found, done = able(names), set()
+    for few in systemd.turns(found):
+        done |= hand_over({name: found[name] for name in few}, kit)
     others = [name for name in names if name not in done]
     if others:
         units.run_up(kit, verb, others)

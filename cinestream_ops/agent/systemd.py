@@ -6,10 +6,11 @@ It may not be asked once per unit: everything here takes many.
 
 from __future__ import annotations
 
+import os
 import subprocess
 from contextlib import suppress
 from pathlib import Path
-from typing import Collection, Dict, Iterator, List, Sequence, Set, Tuple
+from typing import Collection, Dict, Iterable, Iterator, List, Sequence, Set, Tuple
 
 from cinestream_ops.agent.kit import Kit
 from cinestream_ops.agent.refused import Refused
@@ -147,6 +148,17 @@ def last_words(kit: Kit, unit: str) -> str:
         return kit.run(argv, LOOK).strip()
     except Refused:
         return ""
+
+
+def turns(units: Iterable[str]) -> Iterator[List[str]]:
+    """
+    As many of *units* as there are processors, and then the next.
+
+    More that start at once would not be there sooner, and would hold up those who serve.
+    """
+    waiting = list(units)
+    size = len(os.sched_getaffinity(0))
+    return (waiting[start : start + size] for start in range(0, len(waiting), size))
 
 
 def batches(units: Sequence[str], share: int) -> Iterator[List[str]]:

@@ -81,11 +81,14 @@ def start(steps: Sequence[Step], kit: Kit) -> None:
     units = [step.item.name for step in steps]
     systemd.tell(kit, "enable", units)
     systemd.reset(kit, units)
-    kit.progress(steps[0].key, f"starting {named(units)}", 0, len(units))
     # One that hangs as it starts would hang on: `start` does no more than to wait for it.
     alive = any((step.before or {}).get("active") for step in steps)
-    run_up(kit, "start" if alive else "restart", units)
-    kit.progress(steps[0].key, f"started {named(units)}", len(units), len(units))
+    done = 0
+    for few in systemd.turns(units):
+        kit.progress(steps[0].key, f"starting {named(few)}", done, len(units))
+        run_up(kit, "start" if alive else "restart", few)
+        done += len(few)
+    kit.progress(steps[0].key, f"started {named(units)}", done, len(units))
 
 
 def restart(steps: Sequence[Step], kit: Kit) -> None:

@@ -30,6 +30,16 @@ def app(environ, start_response):
 """
 
 
+CHILD = """
+import subprocess
+os.environ["GREETING"] = str(subprocess.Popen(["sleep", "60"]).pid)
+"""
+
+
+def said_child(worker: Worker) -> int:
+    return int(said(worker)[1])
+
+
 def release(house: House, name: str) -> None:
     house.write("blog.py", f"RELEASE = {name!r}\n{APP}")
 
@@ -152,6 +162,22 @@ def test_a_successor_has_successors(house: House, worker: Worker):
         assert ["three", str(second)] == said(worker)[::2]
 
         os.kill(second, signal.SIGKILL)
+
+
+def test_what_a_worker_has_started_ends_with_it_and_nobody_elses(house: House, worker: Worker):
+    house.write("blog.py", f"RELEASE = 'with-a-child'\n{APP}{CHILD}")
+
+    with succeeded(worker) as first:
+        worker.process.wait(10)
+        its = said_child(worker)
+        os.kill(first, signal.SIGHUP)
+        second = int(worker.ear.value("MAINPID", START_SECONDS))
+        while is_alive(first) or is_alive(its):
+            time.sleep(0.05)
+
+        assert is_alive(said_child(worker))
+
+        os.killpg(second, signal.SIGKILL)
 
 
 def test_who_stops_sees_off_its_predecessor(worker: Worker):

@@ -39,7 +39,10 @@ class Predecessor:
     @classmethod
     def of(cls, environ: MutableMapping[str, str]) -> Predecessor:
         herald, process = environ.pop(HERALD, ""), environ.pop(BEFORE, "")
-        return cls(int(herald), os.pidfd_open(int(process))) if herald and process else cls()
+        if not (herald and process):
+            return cls()
+        os.setpgid(0, 0)  # before, we are of the group of the shell that started us
+        return cls(int(herald), os.pidfd_open(int(process)))
 
     def relieve(self) -> None:
         """Tell it that we answer from now on."""
