@@ -152,13 +152,18 @@ def last_words(kit: Kit, unit: str) -> str:
 
 def turns(units: Iterable[str]) -> Iterator[List[str]]:
     """
-    As many of *units* as there are processors, and then the next.
+    As many workers of *units* as there are processors, and then the next; at last all else.
 
-    More that start at once would not be there sooner, and would hold up those who serve.
+    More that start at once would not be there sooner, and would hold up those who serve.  A target
+    would start all of its workers.
     """
     waiting = list(units)
+    workers = [unit for unit in waiting if not is_plain(unit)]
     size = len(os.sched_getaffinity(0))
-    return (waiting[start : start + size] for start in range(0, len(waiting), size))
+    yield from (workers[start : start + size] for start in range(0, len(workers), size))
+    others = [unit for unit in waiting if is_plain(unit)]
+    if others:
+        yield others
 
 
 def batches(units: Sequence[str], share: int) -> Iterator[List[str]]:
