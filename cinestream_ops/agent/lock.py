@@ -14,7 +14,7 @@ from typing import Any, Callable, Dict, Iterator
 
 from cinestream_ops.agent.refused import Locked
 
-POLL, REMINDER = 0.2, 5.0  # seconds
+POLL, MOMENT, REMINDER = 0.2, 0.3, 5.0  # seconds
 
 
 @contextmanager
@@ -49,15 +49,16 @@ def passed(home: Path, wait: float, waiting: Callable[[str], None]) -> None:
 
 
 def take(handle: int, wait: float, waiting: Callable[[str], None]) -> None:
-    end, reminder = time.monotonic() + wait, 0.0
+    began, reminder = time.monotonic(), MOMENT
     while not taken(handle):
-        now = time.monotonic()
-        if now >= end:
+        waited = time.monotonic() - began
+        # Who only comes by has it too, and is nobody to be told of.
+        if waited >= max(wait, MOMENT):
             raise Locked(sentence(handle), "wait with `--wait SECONDS`, or try again later")
-        if now >= reminder:
+        if waited >= reminder:
             waiting(sentence(handle))
-            reminder = now + REMINDER
-        time.sleep(POLL)
+            reminder = waited + REMINDER
+        time.sleep(POLL if waited >= MOMENT else POLL / 20)
 
 
 def taken(handle: int) -> bool:

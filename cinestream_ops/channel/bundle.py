@@ -53,7 +53,9 @@ IMPORT = re.compile(
 )
 # Parsing would be exact, and takes twenty times as long; a test compares the trees.
 REMOVABLE = re.compile(
-    r'''^(?P<indent>\ *)"""[\s\S]*?"""$ | (?P<string>"""[\s\S]*?""") | (^\ * | \ \ )\#\ .*$''',
+    r'''^(?P<indent>\ *)"""[\s\S]*?"""$ (?P<more>\n+(?=(?P=indent)\S))?
+        | (?P<string>"""[\s\S]*?""")
+        | (^\ * | \ \ )\#\ .*$''',
     re.MULTILINE | re.VERBOSE,
 )
 SIGNATURE = re.compile(r"^ *def \w+\([\s\S]*?\)(?: -> .*)?:$", re.MULTILINE)
@@ -183,7 +185,8 @@ def needed_of_typing(statement: re.Match[str], source: str) -> str:
 
 
 def blank(found: re.Match[str]) -> str:
+    # What is nothing but its docstring keeps an empty one.
     if found["string"]:
         return found[0]
     lines = "\n" * found[0].count("\n")
-    return lines if found["indent"] is None else f'{found["indent"]}""{lines}'
+    return lines if found["more"] or found["indent"] is None else f'{found["indent"]}""{lines}'

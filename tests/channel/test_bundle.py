@@ -98,14 +98,19 @@ def meaning(source: str) -> str:
             node.returns = None
         if isinstance(node, ast.arg):
             node.annotation = None
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
-            node
-        ):
-            node.body[0] = ast.Expr(ast.Constant(""), lineno=node.body[0].lineno)
+        if has_docstring(node):
+            alone = ast.Expr(ast.Constant(""), lineno=node.body[0].lineno)
+            node.body = node.body[1:] or [alone]
     lines = [
         (node.lineno, type(node).__name__) for node in ast.walk(tree) if isinstance(node, ast.stmt)
     ]
     return ast.dump(tree) + str(lines)
+
+
+def has_docstring(node: ast.AST) -> bool:
+    if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+        return False
+    return ast.get_docstring(node, clean=False) is not None
 
 
 @pytest.mark.parametrize("name", bundle.sources())
