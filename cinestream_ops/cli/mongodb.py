@@ -45,7 +45,7 @@ def chosen(host: Session, options: SetupOptions) -> Brought:
     there = host.house.server.mongodb if host.house.server else None
     mode = options.mongodb or mode_of(options) or (Mode(there.mode) if there else Mode.ARCHIVE)
     if there and Mode(there.mode) not in {mode, Mode.NONE}:
-        may_move(host.house, Mode(there.mode), mode)
+        may_move(host.house, Mode(there.mode))
     if mode is Mode.NONE:
         return Brought({"mode": "none"})
     if mode is Mode.EXTERNAL:
@@ -58,21 +58,13 @@ def chosen(host: Session, options: SetupOptions) -> Brought:
     return archived(archive or official(host.found.facts.machine), sha256)
 
 
-def may_move(house: House, was: Mode, mode: Mode) -> None:
-    """
-    Raises `Refused` where somebody's data would stay behind in the MongoDB that there *was*.
-
-    Between two of them the server has none, so that it forgets the administrator of the first.
-    """
+def may_move(house: House, was: Mode) -> None:
+    """Raises `Refused` where somebody's data would stay behind in the MongoDB that there *was*."""
     if living := [f"`{name}`" for name, site in house.sites.items() if site.database]:
         raise Refused(
             f"the databases of {', '.join(living)} are in the MongoDB that is there, `{was}`",
             "back these sites up and remove them first, and restore them afterwards:"
             " `cinestream backup create`, `remove-site`, `backup restore`",
-        )
-    if mode is not Mode.NONE:
-        raise Refused(
-            f"this server still has a MongoDB, `{was}`", "first `cinestream setup --mongodb none`"
         )
 
 

@@ -31,7 +31,6 @@ START_SECONDS = 20
 # What systemd does between fork and exec.
 AS_SYSTEMD = """
 import os, sys
-os.setsid()
 os.dup2(int(sys.argv[1]), 3)
 os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
 os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
