@@ -185,8 +185,8 @@ def needed_of_typing(statement: re.Match[str], source: str) -> str:
 
 
 def blank(found: re.Match[str]) -> str:
-    # What is nothing but its docstring keeps an empty one.
     if found["string"]:
         return found[0]
     lines = "\n" * found[0].count("\n")
+    # What is nothing but its docstring keeps an empty one.
     return lines if found["more"] or found["indent"] is None else f'{found["indent"]}""{lines}'
