@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cinestream_ops import lab
-from tests.owner.conftest import CACHE, Standing, gone, set_up
+from tests.owner.conftest import CACHE, RUN, Standing, gone, set_up
 from tests.owner.owner import Host, Owner
 from tests.torture.change import BOTTLE
 from tests.torture.figures import Figures
@@ -47,7 +47,7 @@ def stranger(tmp_path_factory: pytest.TempPathFactory) -> Owner:
 @pytest.fixture(scope="module")
 def street(stranger: Owner) -> Iterator[Standing]:
     """A server with a site, the bystander, that nobody changes and that visitors reach by TLS."""
-    for standing in set_up(stranger, "own-torture", "bookworm"):
+    for standing in set_up(stranger, f"own-torture-{RUN}", "bookworm"):
         its = standing.host.lab
         request = json.dumps({"ip": its.address}).encode()
         urllib.request.urlopen(f"{its.dns_management}/set-default-ipv4", request, 10).close()
@@ -58,7 +58,7 @@ def street(stranger: Owner) -> Iterator[Standing]:
 @pytest.fixture
 def meadow(stranger: Owner) -> Iterator[Standing]:
     """A server with nothing on it."""
-    name = "own-meadow"
+    name = f"own-meadow-{RUN}"
     gone(name)
     stranger.types(f"lab up {name}")
     try:

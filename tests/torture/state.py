@@ -25,7 +25,7 @@ PREPARED = re.compile(
 PATIENCE = 120  # seconds
 # Half of something that nobody refers to, or refers to any longer; the next change removes it.
 DRAFT = re.compile(
-    r"/var/lib/cinestream/(\.owned\.json\.cinestream(-was)?|journal\.(draft|done)(/.*)?)"
+    r"/var/lib/cinestream/(\.owned\.json\.cinestream(-was)?|(journal\.(draft|done)|candidate)(/.*)?)"
     r"|/var/www/\w+/(releases|venvs)/\.[^/]+\.partial|/usr/lib/cinestream/[\w/]*\.[^/]+\.partial"
 )
 # Made anew, from randomness, each time that its site is.
