@@ -8,7 +8,7 @@ import json
 from tempfile import TemporaryFile
 from typing import Any, Callable, Dict, List, Sequence
 
-from cinestream_ops.agent import backup_child, mongodb
+from cinestream_ops.agent import backup_child, env
 from cinestream_ops.agent.backup_program import PROGRAM
 from cinestream_ops.agent.kit import Kit
 from cinestream_ops.agent.refused import Refused
@@ -25,7 +25,7 @@ def told(kit: Kit, took: Callable[[str, bytes], None] = nowhere, **order: Any) -
 
     `Refused` with its reason if it could not.
     """
-    order["admin"] = mongodb.value(paths.MONGODB_ENV, "MONGODB_ADMIN_URI")
+    order["admin"] = env.admin()
     with TemporaryFile() as stdin:
         stdin.write(json.dumps(order).encode())
         stdin.seek(0)

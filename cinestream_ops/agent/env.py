@@ -24,7 +24,7 @@ from cinestream_ops.state.items import EnvFile, Fact, File, Item
 from cinestream_ops.state.steps import PUT, Step
 
 SECRETS = "# Secrets: never shown\n"
-ADMIN_KEY = "MONGODB_ADMIN_URI"
+ADMIN_KEY, ELSEWHERE_KEY = "MONGODB_ADMIN_URI", "MONGODB_ELSEWHERE_URI"
 LOCAL = "mongodb://127.0.0.1:27017"
 URI = re.compile(r"(mongodb(?:\+srv)?)://(?:([^@/]*)@)?([^/?]+)(?:/[^?]*)?(?:\?(.*))?")
 # Of this conversation alone: a seal tells that a file changed, and nothing about what is in it.
@@ -86,10 +86,13 @@ def generated(recipe: str, item: EnvFile) -> str:
     if name == "token" and not words:
         return token()
     if name == "mongodb-uri" and len(words) == 2:
-        local = item.path == paths.MONGODB_ENV
-        admin = LOCAL if local else dotenv.parse(text(paths.MONGODB_ENV)).get(ADMIN_KEY, "")
-        return mongodb_uri(admin, *words)
+        return mongodb_uri(LOCAL if item.path == paths.MONGODB_ENV else admin(), *words)
     raise Refused(f"`{recipe}` is not a recipe for a secret")
+
+
+def admin() -> str:
+    """The URI of the administrator of the MongoDB in use; empty if there is none."""
+    return value(paths.MONGODB_ENV, ELSEWHERE_KEY) or value(paths.MONGODB_ENV, ADMIN_KEY)
 
 
 def token() -> str:
@@ -106,6 +109,11 @@ def mongodb_uri(admin: str, database: str, user: str) -> str:
     kept = urlencode([pair for pair in parse_qsl(options) if pair[0].lower() != "authsource"])
     start = f"{scheme}://{quote(user, safe='')}:{token()}@{hosts}/{quote(database, safe='')}"
     return f"{start}?{kept}" if kept else start
+
+
+def value(path: str, key: str) -> str:
+    """What the `.env` at *path* has for *key*; empty if it has nothing."""
+    return dotenv.parse(text(path)).get(key, "")
 
 
 def text(path: str) -> str:

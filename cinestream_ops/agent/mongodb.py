@@ -13,7 +13,7 @@ import json
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Sequence
 
-from cinestream_ops.agent import dotenv
+from cinestream_ops.agent import env
 from cinestream_ops.agent.kit import Kit
 from cinestream_ops.agent.refused import Refused
 from cinestream_ops.state import paths
@@ -21,6 +21,7 @@ from cinestream_ops.state.items import Database, Fact, Item, MongoAdmin, MongoIn
 from cinestream_ops.state.steps import PUT, REMOVE, Step
 
 DATA = Path(paths.MONGODB, "data", "WiredTiger")
+MACHINE = Path("/etc/machine-id")
 RECORD = "mongodb.json"
 NO_LOGIN = 18  # AuthenticationFailed
 PATIENCE = 180  # seconds, of which mongod may take 60 to come up
@@ -130,7 +131,7 @@ def ask(hint: str = "", **order: Any) -> Dict[str, Any]:
     from cinestream_ops.agent import tools
     from cinestream_ops.agent.mongo_program import PROGRAM
 
-    order["admin"] = value(paths.MONGODB_ENV, "MONGODB_ADMIN_URI")
+    order["admin"] = env.admin()
     answer = tools.ask("MongoDB", PROGRAM, order, PATIENCE)
     if "refused" not in answer:
         return answer
@@ -145,27 +146,19 @@ def uri(item: Item) -> str:
     """The URI that *item* speaks of; empty if it has none of its own."""
     if not isinstance(item, (MongoAdmin, MongoUser)):
         return ""
-    return value(item.env_path, item.env_key)
-
-
-def value(path: str, key: str) -> str:
-    """The value of *key* in the `.env` at *path*; empty without one."""
-    try:
-        return dotenv.parse(Path(path).read_text()).get(key, "")
-    except FileNotFoundError:
-        return ""
+    return env.value(item.env_path, item.env_key)
 
 
 def seal(text: str) -> str:
     """Tells whether *text* is the same as before, and on no other machine anything else."""
-    key = Path("/etc/machine-id").read_bytes()[:64] if Path("/etc/machine-id").exists() else b""
+    key = MACHINE.read_bytes()[:64] if MACHINE.exists() else b""
     return hashlib.blake2b(text.encode(), key=key, digest_size=16).hexdigest()
 
 
 def origin() -> str:
     """The data directory and the administrator that the memory is about."""
     inode = DATA.stat().st_ino if DATA.exists() else 0
-    return f"{inode} {seal(value(paths.MONGODB_ENV, 'MONGODB_ADMIN_URI'))}"
+    return f"{inode} {seal(env.admin())}"
 
 
 def memory(home: str) -> Dict[str, Any]:

@@ -11,9 +11,8 @@ import socket
 import struct
 from typing import Tuple
 
-from cinestream_ops.agent import mongodb, systemd, tools
+from cinestream_ops.agent import env, systemd, tools
 from cinestream_ops.agent.refused import Refused
-from cinestream_ops.state import paths
 
 HERE, UNIT = ("127.0.0.1", 27017), "mongodb.service"
 PATIENCE, OF_OTHERS = 2, 10  # seconds
@@ -71,7 +70,7 @@ def silence(address: Tuple[str, int], patience: float = PATIENCE) -> str:
 
 
 def of_another() -> str:
-    order = {"admin": mongodb.value(paths.MONGODB_ENV, "MONGODB_ADMIN_URI")}
+    order = {"admin": env.admin()}
     try:
         why = tools.ask("it", PROGRAM, order, OF_OTHERS)["why"]
     except Refused as error:

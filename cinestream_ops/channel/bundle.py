@@ -65,6 +65,8 @@ TYPE = re.compile(
         | (?<=\))\ ->\ .*(?=:$)""",
     re.VERBOSE,
 )
+# The same of a variable; four spaces deep it may be a field, which needs it.
+VARIABLE = re.compile(r"^((?:\ {8,})?[\w.]+): [A-Z][^=\n]*(?= = )", re.MULTILINE)
 # What is needed of `typing` for those alone.
 TYPING = re.compile(r"^from typing import (.*)$", re.MULTILINE)
 
@@ -173,6 +175,7 @@ def bare(source: str) -> str:
     """*source* without what nobody runs, with each statement on the line it was on."""
     untold = REMOVABLE.sub(blank, source)
     untyped = SIGNATURE.sub(lambda found: TYPE.sub("", found[0]), untold)
+    untyped = VARIABLE.sub(r"\1", untyped)
     return TYPING.sub(lambda found: needed_of_typing(found, untyped), untyped)
 
 

@@ -28,7 +28,7 @@ BUILDS = {
     ("ubuntu", "22.04"): {"x86_64": "ubuntu2204", "aarch64": "ubuntu2204"},
     ("ubuntu", "24.04"): {"x86_64": "ubuntu2404", "aarch64": "ubuntu2404"},
 }
-URI_KEY = "MONGODB_ADMIN_URI"
+URI_KEY = "MONGODB_ELSEWHERE_URI"
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,8 @@ from cinestream_ops.state.items import (
 )
 
 USER = "mongodb"
-ADMIN_KEY = "MONGODB_ADMIN_URI"
+# One elsewhere goes before our own, whose password outlives a time without it.
+ADMIN_KEY, ELSEWHERE_KEY = "MONGODB_ADMIN_URI", "MONGODB_ELSEWHERE_URI"
 CONF = f"{paths.MONGODB}/mongod.conf"
 UNIT = "mongodb.service"
 
@@ -42,7 +43,7 @@ class Mongod:
 
 def of_server(scene: Scene) -> Iterator[Item]:
     if scene.server.mongodb.mode == "external":
-        yield admin_env(secrets=(ADMIN_KEY,))
+        yield EnvFile(paths.MONGODB_ENV, "root", "root", secrets=(ELSEWHERE_KEY,))
     if scene.server.mongodb.mode == "archive":
         yield from run_here(scene)
 
@@ -52,7 +53,13 @@ def run_here(scene: Scene) -> Iterator[Item]:
     yield from folders()
     yield from program(scene)
     yield from files(scene)
-    yield admin_env(generated=((ADMIN_KEY, "mongodb-uri admin cinestream"),))
+    yield EnvFile(
+        paths.MONGODB_ENV,
+        "root",
+        "root",
+        generated=((ADMIN_KEY, "mongodb-uri admin cinestream"),),
+        dropped=(ELSEWHERE_KEY,),
+    )
     keys = (f"file:{CONF}", f"file:{places.unit(UNIT)}", f"symlink:{paths.MONGODB}/current")
     yield Unit(UNIT, restart_on=keys)
     yield MongoAdmin(paths.MONGODB_ENV)
@@ -91,12 +98,6 @@ def cache(scene: Scene) -> float:
         return asked / 1024
     quarters = scene.machine.memory // 4 // 2**28
     return max(0.25, min(quarters / 4, 4.0))
-
-
-def admin_env(
-    generated: tuple[tuple[str, str], ...] = (), secrets: tuple[str, ...] = ()
-) -> EnvFile:
-    return EnvFile(paths.MONGODB_ENV, "root", "root", generated=generated, secrets=secrets)
 
 
 def of_site(site: Site, scene: Scene) -> Iterator[Item]:

@@ -89,9 +89,24 @@ def test_a_module_loses_nothing_but_words(name):
     assert meaning(home.read_text()) == meaning(bundle.sources()[name])
 
 
+class Untyped(ast.NodeTransformer):
+    """Variables lose their types, fields of a class do not."""
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.ClassDef:
+        for each in node.body:
+            if not isinstance(each, ast.AnnAssign):
+                self.visit(each)
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt:
+        if node.value is None:
+            return node
+        return ast.copy_location(ast.Assign([node.target], node.value), node)
+
+
 def meaning(source: str) -> str:
-    """The tree of *source* with its line numbers, without docstrings and types of functions."""
-    tree = ast.parse(source)
+    """The tree of *source* with its line numbers, without docstrings and types, but for fields'."""
+    tree = Untyped().visit(ast.parse(source))
     tree.body = [node for node in tree.body if getattr(node, "module", "") != "typing"]
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef):

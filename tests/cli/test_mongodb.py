@@ -122,5 +122,5 @@ def test_the_uri_of_an_external_mongodb_travels_as_a_secret(tmp_path):
     brought = mongodb.chosen(Host(), SetupOptions(mongo_uri_file=path))
 
     assert {"mode": "external"} == brought.table
-    assert "mongodb://admin:hush@db.example/" == brought.secrets["/MONGODB_ADMIN_URI"].reveal()
+    assert "mongodb://admin:hush@db.example/" == brought.secrets["/MONGODB_ELSEWHERE_URI"].reveal()
     assert "hush" not in repr(brought)

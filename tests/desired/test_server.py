@@ -47,7 +47,7 @@ def test_mongodb_is_run_from_its_archive():
 def test_somebody_elses_mongodb_is_only_asked():
     own, site = wanted(server={"mongodb": {"mode": "external"}})
 
-    assert ("MONGODB_ADMIN_URI",) == of(EnvFile, own)[paths.MONGODB_ENV].secrets
+    assert ("MONGODB_ELSEWHERE_URI",) == of(EnvFile, own)[paths.MONGODB_ENV].secrets
     assert not of(MongoAdmin, own)
     assert "mongodb.service" not in of(Unit, own)
     assert of(MongoUser, site)

@@ -24,6 +24,7 @@ from cinestream_ops import lab
 from tests.owner.conftest import Standing, gone
 from tests.owner.owner import Host, Owner
 
+ENV = "/etc/cinestream/mongodb.env"
 NAME = "own-mongo"
 # How it is away, what is said of it, and what brings it back: by what `status` advises, at that.
 AWAY = {
@@ -179,6 +180,19 @@ def test_an_archive_is_fetched_by_the_server_itself(booted: Standing, published:
     assert f"`{published}` is not the archive that was asked for" in refused.err
     assert "active" == booted.host.runs("systemctl", "is-active", "mongodb.service")
     assert "" == booted.owner.types("plan --exit-code --json").err.replace("\n", "")
+    assert "elsewhere" not in booted.host.sh(f"cat {ENV}").lower()
+
+
+def test_our_own_is_known_again_after_a_time_elsewhere(booted: Standing, elsewhere: str):
+    uri = booted.owner.home / "uri"
+    uri.write_text(elsewhere + "\n")
+    ours = booted.host.sh(f"grep ^MONGODB_ADMIN_URI= {ENV}")
+
+    booted.owner.types(f"setup --mongodb external --mongo-uri-file {uri} --yes")
+    booted.owner.types("setup --mongodb archive --yes")
+
+    assert ours == booted.host.sh(f"grep ^MONGODB_ADMIN_URI= {ENV}")
+    assert 0 == booted.owner.tries("plan --exit-code").code
 
 
 @pytest.fixture(scope="module")
