@@ -28,6 +28,7 @@ def received(listed: Sequence[Any], wire: Wire, home: Path) -> Blobs:
 
     All are read before anything is refused: the other side is still sending them.
     """
+    discard(home)
     found: Blobs = {}
     troubles = []
     for name, size in listed:
@@ -77,7 +78,7 @@ def digest(blob: Union[bytes, Path]) -> str:
 
 
 def discard(home: Path) -> None:
-    """Ours, and those of agents that did not live to do it."""
+    """Ours, and those of agents that did not live to do it; one may have had our number."""
     for folder in (home / "incoming").glob("*"):
         if folder.name == str(os.getpid()) or not Path("/proc", folder.name).exists():
             shutil.rmtree(folder, ignore_errors=True)

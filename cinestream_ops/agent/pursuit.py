@@ -56,6 +56,8 @@ def pursue(item: Certificate, kit: Kit) -> None:
         certificates.write(kit.home, told)
         when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(told["next_try"]))
         raise Refused(f"{error.why} (`{told['state']}`; next try {when})", error.hint) from error
+    # Once the record says that it is there, nobody comes back to make it ours.
+    record.own(kit.home, record.left([(item, site_of(item, kit))]))
     certificates.write(kit.home, done(item, found))
 
 
