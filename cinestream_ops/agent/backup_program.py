@@ -183,7 +183,11 @@ WAYS = {"dump": dump, "load": load, "copy": copy, "check": check, "measure": mea
 try:
     sweep()
     answer = WAYS[order["do"]]() or {}
-except (PyMongoError, bson.errors.BSONError, Refusal) as error:
-    answer = {"refused": str(error).split(", full error")[0].split(", Timeout:")[0]}
+except Refusal as error:
+    hint = "keep it in a database of its own, which `mongodump` saves"
+    answer = {"refused": str(error), "hint": hint}
+except (PyMongoError, bson.errors.BSONError) as error:
+    told = str(error).split(", full error")[0].split(", Timeout:")[0]
+    answer = {"refused": told, "hint": "look at `journalctl -u mongodb`"}
 tell(**answer)
 """

@@ -147,6 +147,7 @@ def test_a_collection_that_cannot_be_copied_is_named_before_anything_is(saved: S
 
     assert 1 == said.code
     assert "collection `series` is a timeseries" in said.err
+    assert "hint: keep it in a database of its own, which `mongodump` saves" in said.err
     assert not (saved.top / "other").exists()
 
 
