@@ -37,7 +37,8 @@ def told(kit: Kit, took: Callable[[str, bytes], None] = nowhere, **order: Any) -
                 child.end()  # its own words say more
                 raise Refused("MongoDB: the copy broke off") from None
     if "refused" in answer:
-        raise Refused(f"MongoDB: {answer['refused']}", answer["hint"])
+        hint = answer.get("hint", "look at `journalctl -u mongodb`")
+        raise Refused(f"MongoDB: {answer['refused']}", hint)
     return answer
 
 

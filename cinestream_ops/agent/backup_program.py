@@ -187,7 +187,6 @@ except Refusal as error:
     hint = "keep it in a database of its own, which `mongodump` saves"
     answer = {"refused": str(error), "hint": hint}
 except (PyMongoError, bson.errors.BSONError) as error:
-    told = str(error).split(", full error")[0].split(", Timeout:")[0]
-    answer = {"refused": told, "hint": "look at `journalctl -u mongodb`"}
+    answer = {"refused": str(error).split(", full error")[0].split(", Timeout:")[0]}
 tell(**answer)
 """
