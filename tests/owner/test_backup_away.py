@@ -303,9 +303,10 @@ def test_a_run_that_is_stopped_is_told(daily: Saved, signal: str):
     host.sh(f"head -c 60M /dev/urandom >{BIG}; chown stall: {BIG}")
     host.sh(f"systemctl start --no-block {SERVICE}")
     host.sh(
-        "for turn in $(seq 300); do ls /var/backups/cinestream/stall/.*.partial/data.tar "
-        f"2>/dev/null && break; sleep 0.05; done; systemctl kill -s {signal} {SERVICE}; "
-        f"while systemctl is-active {SERVICE} | grep -q activ; do sleep 0.1; done; rm {BIG}"
+        "for turn in $(seq 3000); do ls /var/backups/cinestream/stall/.*.partial/data.tar "
+        f"2>/dev/null && break; sleep 0.005; done; systemctl kill -s {signal} {SERVICE}; "
+        f"while systemctl is-active {SERVICE} | grep -Eqx '(de)?activating|active'; "
+        f"do sleep 0.1; done; rm {BIG}"
     )
     if signal == "KILL":  # who could have removed it?
         assert host.sh("ls -d /var/backups/cinestream/stall/.*.partial")
