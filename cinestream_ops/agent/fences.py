@@ -39,6 +39,8 @@ def do(step: Step, kit: Kit) -> None:
         from cinestream_ops.agent import nginx
 
         nginx.take_back(kit)
+        if step.item.drained:
+            nginx.drain(kit)
         return
     systemd.reload(kit)
     if kit.booting:  # they are started anyway, and some may not be yet

@@ -32,6 +32,8 @@ def do(step: Step, kit: Kit) -> None:
     test(kit)
     reload(kit)
     ask(kit, step.item)
+    if step.item.drained:
+        drain(kit)
 
 
 def must_be_well(changes: Sequence[Step]) -> Set[str]:

@@ -5,20 +5,26 @@ and what is told of a change that nobody lived to finish.
 
 from __future__ import annotations
 
+import ssl
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email import message_from_string
 from email.message import Message
+from socket import create_connection
 
 import pytest
 
 from tests.owner.conftest import SITES, Standing
 from tests.owner.test_trouble import JOURNAL, dns, in_the_middle, state
+from tests.torture import command
+from tests.torture.fault import Fault
 
 NAME = "away.example.test"
+PATIENCE = 5  # seconds, in which a change that waits for nobody has ended
 SLICE = "/etc/systemd/system/cinestream-shop.slice"
 HOSTILE = """Back at <b>five</b>: $5 & 'tea' "; } {{ x }} {% y"""
 KILL = (
@@ -56,9 +62,18 @@ class Shop:
             ["curl", "-sk", "-i", "--http1.1", "--max-time", "20", *ways, *options, f"{scheme}://{NAME}{path}"],
             capture_output=True, text=True, check=True,
         ).stdout  # fmt: skip
-        head, _, body = told.partition("\n\n")
-        first, _, headers = head.partition("\n")
-        return Answer(int(first.split()[1]), message_from_string(headers), body)
+        return answer(told)
+
+    @contextmanager
+    def is_entered(self) -> Iterator[ssl.SSLSocket]:
+        """By somebody whom nginx has let in, and who has not asked for anything yet."""
+        lab = self.standing.host.lab
+        trust = ssl.create_default_context(cafile=lab.acme_root)
+        with (
+            create_connection((lab.address, 443), 20) as plain,
+            trust.wrap_socket(plain, server_hostname=NAME) as connection,
+        ):
+            yield connection
 
     @property
     def from_the_server(self) -> tuple[int, str]:
@@ -96,6 +111,19 @@ def shop(at_home: Shop) -> Iterator[Shop]:
     at_home.types("maintenance shop off")
     at_home.types("start shop")
     assert before == state(at_home.standing)
+
+
+def answer(told: str) -> Answer:
+    head, _, body = told.partition("\n\n")
+    first, _, headers = head.partition("\n")
+    return Answer(int(first.split()[1]), message_from_string(headers), body)
+
+
+def asked_by(connection: ssl.SSLSocket) -> Answer:
+    """What somebody is told who asks for the front page at last."""
+    connection.sendall(f"GET / HTTP/1.1\r\nHost: {NAME}\r\nConnection: close\r\n\r\n".encode())
+    with connection.makefile(newline=None, encoding="utf-8") as told:
+        return answer(told.read())
 
 
 @contextmanager
@@ -215,6 +243,45 @@ def test_a_visitor_meets_the_site_or_the_page_and_nothing_else(shop: Shop):
     assert [] == [each for each in answers if each.status != 200 and not each.is_page]
     assert {200, 503} == {each.status for each in answers}
     assert 200 == shop.asks().status
+
+
+@pytest.mark.parametrize(
+    ("away", "again"),
+    [("stop shop", "start shop"), ("maintenance shop on", "maintenance shop off")],
+)
+def test_who_came_while_a_site_was_away_reads_the_page(shop: Shop, away: str, again: str):
+    shop.types(away)
+    with shop.is_entered() as connection:
+        change = threading.Thread(target=shop.types, args=(again,))
+        change.start()
+        until_answered(shop, 200)
+        change.join(PATIENCE)
+        told = asked_by(connection)
+    change.join()
+
+    assert told.is_page
+
+
+def test_who_came_while_a_site_was_away_reads_the_page_when_that_is_undone(shop: Shop):
+    line = "maintenance shop on --yes"
+    fault = Fault("agent", shop.standing.host.lab.name, name="change put gate:nginx 1")
+    ended = command.run(shop.standing.owner, line, fault)
+    with shop.is_entered() as connection:
+        change = threading.Thread(target=shop.standing.owner.tries, args=("status",))
+        change.start()
+        until_answered(shop, 200)
+        change.join(PATIENCE)
+        told = asked_by(connection)
+    change.join()
+
+    assert "change put gate:nginx 1" == ended.moment, ended.told
+    assert told.is_page
+
+
+def until_answered(shop: Shop, status: int) -> None:
+    end = time.monotonic() + 60
+    while shop.asks().status != status:
+        assert time.monotonic() < end, f"never {status}"
 
 
 def test_who_was_being_served_when_a_site_stops_is_served(shop: Shop):

@@ -217,6 +217,17 @@ def test_a_page_is_there_for_as_long_as_nginx_may_show_it(taken):
 
 @quickly
 @given(moves)
+def test_a_page_goes_when_no_worker_of_nginx_may_still_open_it(taken):
+    verbs = {taken[n].verb for n in placed_in(paths.NGINX, taken) if is_page(taken[n])}
+    fences = [step.item for step in taken if step.item == Fence("nginx", drained=PUT in verbs)]
+    gates = [step.item for step in taken if isinstance(step.item, Gate)]
+
+    assert len(fences) == len(gates)
+    assert [REMOVE in verbs] * len(gates) == [gate.drained for gate in gates]
+
+
+@quickly
+@given(moves)
 def test_workers_start_before_nginx_sends_visitors_and_stop_when_it_does_no_more(taken):
     gate = next(iter(places(taken, Gate)), None)
     starts, stops = (
