@@ -170,7 +170,8 @@ def all_units(item: Item) -> List[str]:
 def restore(steps: Sequence[Step], kit: Kit) -> None:
     """Each as it was `before`: those that ran run again, those that did not are put down."""
     strangers = [step for step in steps if not any((step.before or {}).values())]
-    put_down(strangers, kit)
+    if strangers:
+        stop(strangers, kit)
     was = {step.item.name: step.before or {} for step in steps if step not in strangers}
     now = states(list(was))
     for verb, state, wanted in WISHES:

@@ -81,9 +81,10 @@ def keep_moving(slice_: Path, groups: list[Path], enough: threading.Event) -> No
 
 
 def pids(slice_: Path) -> Iterator[str]:
-    for procs in slice_.rglob("cgroup.procs"):
-        with suppress(OSError):
-            yield from procs.read_text().split()
+    with suppress(OSError):  # of a group that goes while we walk
+        for procs in slice_.rglob("cgroup.procs"):
+            with suppress(OSError):
+                yield from procs.read_text().split()
 
 
 def empty(group: Path) -> None:

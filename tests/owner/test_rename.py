@@ -7,6 +7,7 @@ from __future__ import annotations
 import secrets
 import ssl
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
 from socket import create_connection
 from threading import Event, Thread
@@ -71,17 +72,29 @@ class Writers:
 
 def asked(visitor: Writers, method: str, path: str) -> tuple[int, str] | str:
     """Status and body of what *visitor* asks of the domain by TLS, or why there was no answer."""
+    try:
+        with entered(visitor) as connection:
+            return told(connection, method, path)
+    except (OSError, HTTPException) as error:
+        return repr(error)
+
+
+@contextmanager
+def entered(visitor: Writers) -> Iterator[HTTPConnection]:
+    """Nginx has let *visitor* in, who has not asked for anything yet."""
     connection = HTTPConnection(DOMAIN)
     try:
         plain = create_connection((visitor.address, 443), 20)
         connection.sock = visitor.tls.wrap_socket(plain, server_hostname=DOMAIN)
-        connection.request(method, path)
-        answer = connection.getresponse()
-        return answer.status, answer.read().decode()
-    except (OSError, HTTPException) as error:
-        return repr(error)
+        yield connection
     finally:
         connection.close()
+
+
+def told(connection: HTTPConnection, method: str, path: str) -> tuple[int, str]:
+    connection.request(method, path)
+    answer = connection.getresponse()
+    return answer.status, answer.read().decode()
 
 
 def lines(standing: Standing, site: str) -> int:
@@ -294,6 +307,22 @@ def test_an_agent_that_is_killed_leaves_the_old_name(library: Standing, moment: 
     assert ([], []) == (prober.failures, writers.failures)
     assert entries + len(writers.written) == lines(library, "book")
     assert_old(library, before)
+
+
+def test_who_was_let_in_under_the_new_name_is_served_though_it_is_undone(library: Standing):
+    moment = "change put gate:nginx 1"
+    fault = Fault("agent", library.host.lab.name, name=moment)
+    ended = command.run(library.owner, "rename-site book tome --yes", fault)
+
+    with entered(Writers(library)) as connection:
+        undoing = Thread(target=library.owner.tries, args=("status",))
+        undoing.start()
+        undoing.join(10)  # seconds, in which it has ended if it waits for nobody
+        answer = told(connection, "POST", "/write?n=late")
+    undoing.join()
+
+    assert moment == ended.moment, ended.told
+    assert (200, "late") == answer
 
 
 def test_after_all_that_the_new_name_can_still_be_had(library: Standing):

@@ -85,7 +85,7 @@ def child(
             process.kill()
 
 
-def soon(true: Callable[[], bool], seconds: float = 30) -> bool:
+def soon(true: Callable[[], bool], seconds: float = 120) -> bool:
     end = time.monotonic() + seconds
     while not true() and time.monotonic() < end:
         time.sleep(0.05)
