@@ -30,7 +30,7 @@ test: install system check ## everything, as CI runs it
 	$(BIN)/pytest -q -n 2 --dist loadfile -m "(lab or tenant or slow) and not torture"
 
 torture: install system ## break every change off at every step, in every way; an hour or two
-	$(BIN)/pytest -q -m torture
+	$(BIN)/pytest -q -n 2 --dist worksteal -m torture tests/torture tests/load
 
 run: install ## the tenant on one port, with a database and an invented programme, for work on its pages
 	@.ci/system run

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+import pickle
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +17,7 @@ from tests.torture.figures import Figures
 from tests.torture.trial import BYSTANDER
 
 FIGURES = pytest.StashKey[Figures]()
+HANDED_IN = "figures"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -26,6 +29,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[FIGURES] = Figures()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """One of several processes that share the tests has the figures of its own to hand in."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput[HANDED_IN] = pickle.dumps(session.config.stash[FIGURES])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    if found := getattr(node, "workeroutput", {}).get(HANDED_IN):
+        node.config.stash[FIGURES].add(pickle.loads(found))
 
 
 def pytest_terminal_summary(config: pytest.Config) -> None:

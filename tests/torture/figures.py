@@ -24,6 +24,10 @@ class Figures:
     trials: list[Trial] = field(default_factory=list)
     boots: list[tuple[float, float]] = field(default_factory=list)
 
+    def add(self, others: Figures) -> None:
+        self.trials += others.trials
+        self.boots += others.boots
+
     def show(self) -> None:
         console = Console()
         if self.trials:
