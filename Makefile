@@ -30,7 +30,8 @@ test: install system check ## everything, as CI runs it
 	$(BIN)/pytest -q -n 2 --dist loadfile -m "(lab or tenant or slow) and not torture"
 
 torture: install system ## break every change off at every step, in every way; an hour or two
-	$(BIN)/pytest -q -n 2 --dist worksteal -m torture tests/torture tests/load
+	$(BIN)/pytest -q -n 2 --dist worksteal -m torture tests/torture
+	$(BIN)/pytest -q -m torture tests/load
 
 run: install ## the tenant on one port, with a database and an invented programme, for work on its pages
 	@.ci/system run
