@@ -155,6 +155,13 @@ def common(item: Item) -> str:
     return words.get(type(item), "")
 
 
+def gated(gate: Gate) -> str:
+    count = len(gate.probes)
+    hosts = f"{count} host name{'' if count == 1 else 's'}"
+    done = f"nginx, reload it and probe {hosts}" if count else "nginx and reload it"
+    return f"{done}, then let its old workers end" if gate.drained else done
+
+
 def phrase(item: Item) -> str:
     """The words for an item that its name alone does not tell well."""
     if isinstance(item, Check | Hook):
@@ -164,9 +171,7 @@ def phrase(item: Item) -> str:
     if isinstance(item, Heir):
         return f"the data and the user id of `{item.of}` to `{item.user}`"
     if isinstance(item, Gate):
-        count = len(item.probes)
-        hosts = f"{count} host name{'' if count == 1 else 's'}"
-        return f"nginx, reload it and probe {hosts}" if count else "nginx and reload it"
+        return gated(item)
     if isinstance(item, Certificate):
         return f"a certificate for {', '.join(f'`{name}`' for name in item.names)}"
     if isinstance(item, MongoAdmin):

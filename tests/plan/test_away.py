@@ -7,6 +7,7 @@ from __future__ import annotations
 import pytest
 
 from cinestream_ops.plan import plan
+from cinestream_ops.plan.sentence import grouped
 from cinestream_ops.state.facts import Facts
 from tests.desired.world import DEPLOYED, wanted
 from tests.plan.world import BARE, played, told
@@ -60,6 +61,14 @@ def test_workers_are_ready_before_nginx_leaves_the_page_which_goes_last():
 def test_maintenance_touches_no_worker():
     assert [f"put {SPEC}", f"put {PAGE}", FENCE, f"put {CONF}", GATE] == steps(DEPLOYED, AWAY)
     assert [f"put {SPEC}", FENCE, f"put {CONF}", GATE, f"remove {PAGE}"] == steps(AWAY, DEPLOYED)
+
+
+def test_the_owner_is_told_that_the_end_of_a_page_is_waited_for():
+    waits = "test nginx, reload it and probe 1 host name, then let its old workers end"
+
+    for before, after, told_so in ((DEPLOYED, AWAY, False), (AWAY, DEPLOYED, True)):
+        found = plan(house(after), standing(before), only={"blog"})
+        assert [told_so] == [waits in sentences for _, sentences in grouped(found)]
 
 
 @pytest.mark.parametrize("spec", [STOPPED, AWAY, {**STOPPED, "maintenance": {}}])
