@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import grp
 import pwd
-from typing import Dict, Sequence
+from typing import Dict, Optional, Sequence
 
 from cinestream_ops.agent.kit import Kit
 from cinestream_ops.agent.refused import Refused
@@ -21,10 +21,24 @@ def look(items: Sequence[User]) -> Dict[str, Fact]:
 
 
 def account(login: str) -> Fact:
+    home = home_of(login)
+    return {"home": home} if home is not None and is_whole(login) else None
+
+
+def home_of(login: str) -> Optional[str]:
     try:
-        return {"home": pwd.getpwnam(login).pw_dir}
+        return pwd.getpwnam(login).pw_dir
     except KeyError:
         return None
+
+
+def is_whole(login: str) -> bool:
+    """Not so if a power cut came into useradd(8), which writes its group after the account."""
+    try:
+        grp.getgrgid(pwd.getpwnam(login).pw_gid)
+    except KeyError:
+        return False
+    return True
 
 
 def do(step: Step, kit: Kit) -> None:
@@ -37,10 +51,12 @@ def do(step: Step, kit: Kit) -> None:
 
 
 def add(user: User, kit: Kit) -> None:
-    found = account(user.login)
-    if found is not None:
-        refuse_stranger(user, found["home"])
-        return
+    home = home_of(user.login)
+    if home is not None:
+        refuse_stranger(user, home)
+        if is_whole(user.login):
+            return
+        remove(user, kit)
     # A group of that name that stands alone (left by `userdel`) becomes the account's own.
     group = ["--gid", user.login] if has_group(user.login) else ["--user-group"]
     argv = ["useradd", "--system", *group, "--no-create-home", "--home-dir", user.home]
@@ -56,7 +72,7 @@ def refuse_stranger(user: User, home: str) -> None:
 
 
 def remove(user: User, kit: Kit) -> None:
-    if account(user.login) is not None:
+    if home_of(user.login) is not None:
         # Else it stays while processes of its number run: those of a site with a new name.
         kit.run(["userdel", "--force", user.login], timeout=60)
     if has_group(user.login):

@@ -147,6 +147,25 @@ def test_a_user_comes_and_goes(world):
     assert [[None, {"user:blog": {"home": "/var/www/blog"}}], [None, {"user:blog": None}]] == told
 
 
+def test_a_user_that_a_power_cut_left_without_its_group_is_made_anew(world):
+    world.ssh("echo 'half:x:873:873::/var/www/half:/usr/sbin/nologin' >> /etc/passwd")
+
+    told = world.does("""
+        item = User("half", "/var/www/half")
+        before = users.look([item])
+        stranger = tried(users.do, Step(PUT, User("half", "/srv/half")))
+        why = tried(users.do, Step(PUT, item))
+        names = subprocess.run(["id", "-gn", "half"], capture_output=True, text=True).stdout
+        say(before, stranger, why, users.look([item]), names, users.has_group("half"))
+        users.do(Step(REMOVE, item), kit)
+    """)
+
+    before, stranger, why, after, group, has_group = told
+    assert ({"user:half": None}, None) == (before, why)
+    assert "the account `half` is there already" in stranger
+    assert ({"user:half": {"home": "/var/www/half"}}, "half\n", True) == (after, group, has_group)
+
+
 def test_a_venv_is_built_by_uv(equipped):
     equipped.ssh("printf 'bottle\\n' > /root/blobs/bottle")
 
