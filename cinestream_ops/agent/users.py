@@ -76,7 +76,8 @@ def remove(user: User, kit: Kit) -> None:
         # Else it stays while processes of its number run: those of a site with a new name.
         kit.run(["userdel", "--force", user.login], timeout=60)
     if has_group(user.login):
-        kit.run(["groupdel", user.login], timeout=60)
+        # Else it stays while somebody of its number is there: the site that is to have a new name.
+        kit.run(["groupdel", "--force", user.login], timeout=60)
 
 
 def has_group(name: str) -> bool:

@@ -166,6 +166,17 @@ def test_a_user_that_a_power_cut_left_without_its_group_is_made_anew(world):
     assert ({"user:half": {"home": "/var/www/half"}}, "half\n", True) == (after, group, has_group)
 
 
+def test_a_group_that_has_the_number_of_another_goes_by_itself(world):
+    world.ssh("groupadd --non-unique --gid $(id -g www-data) half")
+
+    told = world.does("""
+        say(tried(users.do, Step(REMOVE, User("half", "/var/www/half"))), users.has_group("half"))
+    """)
+
+    assert [None, False] == told
+    assert "www-data" == world.ssh("id -gn www-data").strip()
+
+
 def test_a_venv_is_built_by_uv(equipped):
     equipped.ssh("printf 'bottle\\n' > /root/blobs/bottle")
 
