@@ -72,7 +72,7 @@ def ordered(steps: Iterable[Step], probes: tuple[str, ...]) -> tuple[Step, ...]:
         *sorted((step for step in mine if step.phase == PREPARE), key=preparation),
         *built([step for step in early if not step.site], changes),
         *built([step for step in early if step.site], changes),
-        *gated([step for step in changes if in_nginx(step)], probes, pages(changes)),
+        *gated(changes, probes),
         *torn_down([step for step in last if not in_nginx(step)]),
         *(step for step in mine if step.phase == CLEANUP),
         *(step for step in mine if step.phase == FOLLOW_UP),
@@ -91,15 +91,17 @@ def built(steps: list[Step], changes: Iterable[Step]) -> Iterator[Step]:
     yield from sorted((step for step in steps if running(step)), key=made)
 
 
-def gated(steps: list[Step], probes: tuple[str, ...], pages: set[str]) -> Iterator[Step]:
+def gated(changes: list[Step], probes: tuple[str, ...]) -> Iterator[Step]:
     """
     Nginx's files, new ones before old ones go, and the gate that lets them live.
 
-    *pages* are the verbs of those that nginx opens for each request: none goes, here or on the way
-    back, while a worker with the other files has a request to answer.
+    No page goes, afterwards or on the way back, while a worker of nginx that has the other files
+    has a request to answer.
     """
+    steps = [step for step in changes if in_nginx(step)]
     if not steps:
         return
+    pages = {step.verb for step in changes if is_page(step)}
     yield Step(PUT, Fence("nginx", drained=PUT in pages))
     yield from sorted((step for step in steps if step.verb != REMOVE), key=made)
     yield from sorted((step for step in steps if step.verb == REMOVE), key=made, reverse=True)
@@ -204,11 +206,8 @@ def in_nginx(step: Step) -> bool:
     return path(step).startswith(f"{paths.NGINX}/") and is_read
 
 
-def pages(steps: Iterable[Step]) -> set[str]:
-    return {step.verb for step in steps if is_page(step)}
-
-
 def is_page(step: Step) -> bool:
+    """Whether nginx opens it anew for each request."""
     return path(step).startswith(f"{paths.NGINX}/") and path(step).endswith(".html")
 
 

@@ -397,7 +397,7 @@ class Fence(Item):
     of: str  # "systemd" or "nginx"
     restarts: Tuple[str, ...] = ()
     reloads: Tuple[str, ...] = ()
-    drained: bool = False  # what nginx has read for requests goes next
+    drained: bool = False  # then nginx's old workers have answered whom they let in
 
 
 @dataclass(frozen=True)
@@ -415,7 +415,7 @@ class Gate(Item):
     kind = "gate"
     server: str = "nginx"
     probes: Tuple[str, ...] = ()  # host names, asked for `/healthz` on 127.0.0.1
-    drained: bool = False  # as of a fence
+    drained: bool = False  # then the old workers have answered whom they let in
 
 
 def digest(content: bytes) -> str:

@@ -262,10 +262,10 @@ def test_who_came_while_a_site_was_away_reads_the_page(shop: Shop, away: str, ag
     assert told.is_page
 
 
-def test_who_came_while_a_site_was_away_reads_the_page_when_that_is_undone(shop: Shop):
-    line = "maintenance shop on --yes"
+@pytest.mark.parametrize("line", ["stop shop", "maintenance shop on"])
+def test_who_came_while_a_site_was_away_reads_the_page_when_that_is_undone(shop: Shop, line: str):
     fault = Fault("agent", shop.standing.host.lab.name, name="change put gate:nginx 1")
-    ended = command.run(shop.standing.owner, line, fault)
+    ended = command.run(shop.standing.owner, f"{line} --yes", fault)
     with shop.is_entered() as connection:
         change = threading.Thread(target=shop.standing.owner.tries, args=("status",))
         change.start()
