@@ -9,7 +9,7 @@ import uuid
 
 from cinestream_ops.lab import layer, mirrors
 from cinestream_ops.lab.layer import Layer
-from cinestream_ops.lab.network import Network
+from cinestream_ops.lab.network import HOST_NAME, Network
 
 SOURCES = "/etc/apt/sources.list"
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
@@ -17,11 +17,21 @@ BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 
 def furnish(disk: Layer, network: Network, gateway: str) -> None:
     """Give it a name, addresses and the *gateway* (an URL) as its only source of packages."""
-    for path, text in files(network, gateway).items():
+    introduce(disk, network)
+    for path, text in files(gateway).items():
         layer.put(disk, path, text)
     # What apt asks a proxy by https, no proxy can keep: the gateway turns it into https again.
     layer.put(disk, SOURCES, disk.read(SOURCES).replace("https://", "http://"))
     layer.put(disk, "/etc/sudoers.d/admin", "admin ALL=(ALL) NOPASSWD: ALL\n", 0o440)
+
+
+def introduce(disk: Layer, network: Network) -> None:
+    """Tell it who it is, and where the host's end of its network is."""
+    name, host = network.name, network.host
+    hosts = "127.0.0.1 localhost\n127.0.1.1 {}\n::1 localhost ip6-localhost\n{} {}\n"
+    layer.put(disk, "/etc/hostname", f"{name}\n")
+    layer.put(disk, "/etc/hosts", hosts.format(name, host, HOST_NAME))
+    layer.put(disk, "/etc/resolv.conf", f"nameserver {host}\n")
 
 
 def archives(disk: Layer) -> set[str]:
@@ -29,12 +39,8 @@ def archives(disk: Layer) -> set[str]:
     return set(re.findall(r"https?://\S+", disk.read(SOURCES)))
 
 
-def files(network: Network, gateway: str) -> dict[str, str]:
-    name, host = network.name, network.host
+def files(gateway: str) -> dict[str, str]:
     return {
-        "/etc/hostname": f"{name}\n",
-        "/etc/hosts": f"127.0.0.1 localhost\n127.0.1.1 {name}\n::1 localhost ip6-localhost\n",
-        "/etc/resolv.conf": f"nameserver {host}\n",
         "/etc/default/locale": "LANG=C.UTF-8\n",
         "/etc/machine-id": f"{uuid.uuid4().hex}\n",
         # The disk is thrown away: waiting for it to be on the platter serves nobody.
@@ -44,9 +50,9 @@ def files(network: Network, gateway: str) -> dict[str, str]:
             'Acquire::Languages "none";\n'
             f"{mirrors.apt_options()}"
         ),
-        "/etc/pip.conf": f"[global]\nindex-url = {gateway}/simple/\ntrusted-host = {host}\n",
+        "/etc/pip.conf": f"[global]\nindex-url = {gateway}/simple/\ntrusted-host = {HOST_NAME}\n",
         "/etc/uv/uv.toml": (
-            f'allow-insecure-host = ["{host}"]\n\n'
+            f'allow-insecure-host = ["{HOST_NAME}"]\n\n'
             f'[[index]]\nurl = "{gateway}/simple/"\ndefault = true\n'
         ),
     }

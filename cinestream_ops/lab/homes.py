@@ -30,6 +30,7 @@ class Record:
     root: str
     mongodb_archive: str
     mongodb_sha256: str
+    snapshots: tuple[str, ...] = ()  # the topmost first
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,10 @@ class Home:
     def authority(self) -> Path:
         """Who vouches for the ACME server's own TLS."""
         return self.folder / "authority.pem"
+
+    @property
+    def authority_key(self) -> Path:
+        return self.folder / "authority.key"
 
     @property
     def acme_root(self) -> Path:
@@ -125,7 +130,8 @@ def write(home: Home, record: Record) -> None:
 def read(home: Home) -> Record | None:
     """Its record; None if it was never written whole, or there is no such lab."""
     try:
-        return Record(**json.loads(home.record.read_text()))
+        told = json.loads(home.record.read_text())
+        return Record(**{**told, "snapshots": tuple(told.get("snapshots", ()))})
     except (FileNotFoundError, ValueError, TypeError):
         return None
 

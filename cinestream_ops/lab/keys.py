@@ -19,7 +19,7 @@ SSHD = "HostKey /etc/ssh/ssh_host_ed25519_key\nUseDNS no\nMaxStartups 100\n"
 def make(home: Home, address: str, disk: Layer) -> None:
     """The owner's key and the server's own, each known to the other side."""
     identity, host_key = pair(home.identity), pair(home.host_key)
-    home.known_hosts.write_text(f"{address} {host_key}\n")
+    know(home, address)
     for folder in USERS.values():
         layer.put(disk, f"{folder}/.ssh/authorized_keys", f"{identity}\n", 0o600)
     server_key = f"/etc/ssh/{home.host_key.name}"
@@ -28,10 +28,20 @@ def make(home: Home, address: str, disk: Layer) -> None:
     layer.put(disk, "/etc/ssh/sshd_config.d/lab.conf", SSHD)
 
 
+def know(home: Home, address: str) -> None:
+    """The server that answers at *address* is the one with this lab's host key."""
+    home.known_hosts.write_text(f"{address} {public(home.host_key)}\n")
+
+
 def pair(path: Path) -> str:
     """A new key at *path*; its public half, as one line without a comment."""
     commands.output(
         "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "cinestream-lab", "-f", str(path)
     )
+    return public(path)
+
+
+def public(path: Path) -> str:
+    """The public half of the key at *path*, without its comment."""
     kind, key, _comment = path.with_name(f"{path.name}.pub").read_text().split()
     return f"{kind} {key}"

@@ -21,6 +21,7 @@ from cinestream_ops.lab import (
     network,
     parts,
     roots,
+    snapshots,
     tools,
 )
 from cinestream_ops.lab.commands import Report, unheard
@@ -29,13 +30,21 @@ from cinestream_ops.lab.homes import Home, Record
 from cinestream_ops.lab.lab import Lab
 from cinestream_ops.lab.layer import Layer
 from cinestream_ops.lab.machine import Machine
-from cinestream_ops.lab.network import Network
+from cinestream_ops.lab.network import HOST_NAME, Network
 from cinestream_ops.lab.recipes import SUITES, Recipe
+from cinestream_ops.lab.snapshots import Snapshot
 
 
-def up(name: str, suite: str = SUITES[0], report: Report = unheard) -> Lab:
+def up(
+    name: str,
+    suite: str = SUITES[0],
+    report: Report = unheard,
+    snapshot: Snapshot | None = None,
+) -> Lab:
     """
     The lab *name*, running *suite*: as it is if it is up, from its disk if it is off, else anew.
+
+    A new one begins with the disk in *snapshot*, if there is one, which must be of *suite*.
 
     Raises `NotRoot`, `MissingTools`, `BadName`, `UnknownSuite`, `SuiteTaken`, and whatever a
     step of the work raises; then nothing is left of a lab that was being made.
@@ -49,20 +58,23 @@ def up(name: str, suite: str = SUITES[0], report: Report = unheard) -> Lab:
         if lab and lab.state != "broken" and lab.suite != suite:
             raise SuiteTaken(name, lab.suite)
         if lab is None or lab.state == "broken":
-            make(home, suite, report)
+            make(home, suite, report, snapshot)
         elif lab.state == "off":
             report("booting the server", 0, 1)
             switch_on(known(name))
         return find(name)
 
 
-def make(home: Home, suite: str, report: Report) -> None:
+def make(home: Home, suite: str, report: Report, snapshot: Snapshot | None) -> None:
     remove(home)
     with cleared(home):
-        reserve(home, suite, report)
+        reserve(home, suite, report, snapshot)
         it = known(home.name)
         report("preparing the server", 0, 2)
-        prepare(it)
+        if snapshot:
+            resume(it, snapshot)
+        else:
+            prepare(it)
         report("booting the server", 1, 2)
         with machine.notices(it) as listener:
             machine.start(it)
@@ -81,33 +93,46 @@ def cleared(home: Home) -> Iterator[None]:
         raise
 
 
-def reserve(home: Home, suite: str, report: Report) -> None:
+def reserve(home: Home, suite: str, report: Report, snapshot: Snapshot | None) -> None:
     """Make the home of a new lab, with a network number that is its own from now on."""
+    below = snapshot.layers if snapshot else ()
     archive = mongodb.archive(report)
     root = roots.ready(Recipe(suite), report)
     with homes.number_lock():
         taken = (record.number for record in homes.records())
         number = network.free(taken)
-        record = Record(suite, number, str(root), str(archive.path), archive.sha256)
+        record = Record(suite, number, str(root), str(archive.path), archive.sha256, below)
         homes.write(home, record)
     roots.prune((Path(record.root) for record in homes.records()), map(Recipe, SUITES))
+    snapshots.prune(layer for record in homes.records() for layer in record.snapshots)
 
 
 def prepare(it: Machine) -> None:
     """All that is done before the first boot."""
-    gateway = f"http://{it.network.host}:{parts.GATEWAY}"
-    layer = Layer(it.upper, it.root)
+    gateway = f"http://{HOST_NAME}:{parts.GATEWAY}"
+    layer = Layer(it.upper, it.lowers)
     machine.make_folders(it)
     network.make(it.network)
     keys.make(it.home, it.network.server, layer)
     disk.furnish(layer, it.network, gateway)
-    digest = parts.make_authority(it.home, it.network)
+    digest = parts.make_authority(it.home)
+    parts.certify(it.home, it.network)
     disk.trust(layer, it.home.authority.read_text(), digest)
+
+
+def resume(it: Machine, snapshot: Snapshot) -> None:
+    """As `prepare`, with the disk and the keys of the lab that *snapshot* was taken of."""
+    machine.make_folders(it)
+    network.make(it.network)
+    snapshots.give_keys(snapshot, it.home)
+    keys.know(it.home, it.network.server)
+    parts.certify(it.home, it.network)
+    disk.introduce(Layer(it.upper, it.lowers), it.network)
 
 
 def surround(it: Machine) -> None:
     """Start what stands around the server, while it boots."""
-    archives = disk.archives(Layer(it.upper, it.root))
+    archives = disk.archives(Layer(it.upper, it.lowers))
     parts.write_settings(it.home, it.network, archives)
     parts.start(it.home, it.network)
     parts.wait(it.home, it.network)
@@ -144,6 +169,30 @@ def reboot(name: str) -> Lab:
                 )
             machine.wait(it, listener)
         return find(name)
+
+
+def keep(name: str, key: str) -> Snapshot:
+    """
+    Shut the server down, and keep its disk in the cache as the snapshot *key*; the lab is gone.
+
+    Raises `NoSuchLab`, `NotRunning` and `TookTooLong`.
+    """
+    with working_on(name) as lab:
+        if lab.state != "running":
+            raise NotRunning(name, lab.state)
+        it = known(name)
+        with suppress(subprocess.TimeoutExpired):
+            subprocess.run(
+                ssh_argv(lab, ("systemctl", "poweroff")),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                check=False,
+                timeout=30,
+            )
+        machine.wait_off(it)
+        snapshot = snapshots.save(key, it)
+        remove(it.home)
+    return snapshot
 
 
 def power_cut(name: str) -> Lab:
@@ -220,7 +269,8 @@ def known(name: str) -> Machine:
     record = homes.read(home)
     if record is None:
         raise NoSuchLab(name)
-    return Machine(home, Network(name, record.number), Path(record.root))
+    below = tuple(map(Path, record.snapshots))
+    return Machine(home, Network(name, record.number), Path(record.root), below)
 
 
 def found(home: Home) -> Lab | None:
@@ -236,7 +286,7 @@ def found(home: Home) -> Lab | None:
         user="root",
         identity_file=str(home.identity),
         known_hosts=str(home.known_hosts),
-        acme_directory=f"https://{net.host}:{parts.ACME}/dir",
+        acme_directory=f"https://{HOST_NAME}:{parts.ACME}/dir",
         acme_root=str(home.acme_root),
         mongodb_archive=record.mongodb_archive,
         mongodb_sha256=record.mongodb_sha256,

@@ -19,6 +19,7 @@ from cinestream_ops.lab.homes import Home
 from cinestream_ops.lab.network import Network
 
 BOOT_SECONDS = 60
+OFF_SECONDS = 120
 SSH = 22
 
 # The mounts are made in a namespace of their own, and so end with the last process in it.
@@ -44,6 +45,7 @@ class Machine:
     home: Home
     network: Network
     root: Path
+    snapshots: tuple[Path, ...] = ()  # between its root and its own disk, the topmost first
 
     @property
     def group(self) -> Group:
@@ -58,10 +60,15 @@ class Machine:
         return self.home.folder / "merged"
 
     @property
+    def lowers(self) -> tuple[Path, ...]:
+        """What lies below its own disk, the topmost first."""
+        return (*self.snapshots, self.root)
+
+    @property
     def layers(self) -> str:
         """The options of its overlay mount."""
-        work = self.home.folder / "work"
-        return f"lowerdir={self.root},upperdir={self.upper},workdir={work},index=off,metacopy=off"
+        work, lower = self.home.folder / "work", ":".join(map(str, self.lowers))
+        return f"lowerdir={lower},upperdir={self.upper},workdir={work},index=off,metacopy=off"
 
 
 def make_folders(machine: Machine) -> None:
@@ -130,6 +137,15 @@ def wait(machine: Machine, listener: socket.socket) -> None:
     while not speaks_ssh(machine.network.server):
         check(machine, deadline)
         time.sleep(0.01)
+
+
+def wait_off(machine: Machine) -> None:
+    """Until the server has shut itself down.  Raises `TookTooLong`."""
+    deadline = time.monotonic() + OFF_SECONDS
+    while state(machine.home.name) != "off":
+        if time.monotonic() > deadline:
+            raise TookTooLong("the server's end", OFF_SECONDS, machine.home.said("console"))
+        time.sleep(0.05)
 
 
 def check(machine: Machine, deadline: float) -> None:

@@ -16,6 +16,8 @@ from cinestream_ops.lab import commands
 from cinestream_ops.lab.faults import NoFreeNetwork
 
 PREFIX = "cinestream-lab-"
+# What the server calls the host's end: its disk can begin another lab, whose addresses are others.
+HOST_NAME = "host.lab.internal"
 NUMBERS = range(1, 255)
 OURS = re.compile(r"10\.77\.(\d+)\.")
 

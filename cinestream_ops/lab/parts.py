@@ -20,7 +20,7 @@ from urllib.request import urlopen
 from cinestream_ops.lab import cache, cgroups, commands, gateway, mirrors
 from cinestream_ops.lab.faults import DiedEarly, TookTooLong
 from cinestream_ops.lab.homes import Home
-from cinestream_ops.lab.network import Network
+from cinestream_ops.lab.network import HOST_NAME, Network
 
 GATEWAY, DNS, DNS_MANAGEMENT, ACME, ACME_MANAGEMENT = 8080, 53, 8055, 14000, 15000
 START_SECONDS = 30
@@ -107,28 +107,33 @@ def pebble(home: Home, network: Network) -> Mapping[str, object]:
     }
 
 
-def make_authority(home: Home, network: Network) -> str:
+KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "365")
+
+
+def make_authority(home: Home) -> str:
     """
-    An authority, and by it the ACME server's certificate for its address.
+    An authority that vouches for the ACME server.
 
     Returns the digest under which OpenSSL looks for the authority.
     """
-    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "365")
-    mine = (str(home.authority), str(home.authority.with_suffix(".key")))
     commands.output(
-        *("openssl", "req", "-x509", *key, "-subj", "/CN=cinestream lab"),
+        *("openssl", "req", "-x509", *KEY, "-subj", "/CN=cinestream lab"),
         *("-addext", "keyUsage=critical,keyCertSign,cRLSign"),
-        *("-out", mine[0], "-keyout", mine[1]),
+        *("-out", str(home.authority), "-keyout", str(home.authority_key)),
     )
+    return commands.output("openssl", "x509", "-noout", "-hash", "-in", str(home.authority)).strip()
+
+
+def certify(home: Home, network: Network) -> None:
+    """The ACME server's own certificate, by the authority, for its name and its address."""
     commands.output(
-        *("openssl", "req", "-x509", *key, "-subj", f"/CN={network.host}"),
-        *("-CA", mine[0], "-CAkey", mine[1]),
-        *("-addext", f"subjectAltName=IP:{network.host}"),
+        *("openssl", "req", "-x509", *KEY, "-subj", f"/CN={HOST_NAME}"),
+        *("-CA", str(home.authority), "-CAkey", str(home.authority_key)),
+        *("-addext", f"subjectAltName=DNS:{HOST_NAME},IP:{network.host}"),
         *("-addext", "basicConstraints=critical,CA:FALSE"),
         *("-addext", "extendedKeyUsage=serverAuth"),
         *("-out", str(home.folder / "acme.pem"), "-keyout", str(home.folder / "acme.key")),
     )
-    return commands.output("openssl", "x509", "-noout", "-hash", "-in", mine[0]).strip()
 
 
 def start(home: Home, network: Network) -> None:

@@ -29,11 +29,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def attacked(stranger) -> Iterator[Standing]:
     """The server; each process of tests has one, shared by all that leave it as it was."""
-    for standing in set_up(stranger, f"att-{RUN}", "bookworm"):
-        add = "add-site {} --source {} --wsgi {}:application --workers 2 --yes"
-        standing.owner.types(add.format("alice", BESIDE, "shop"))
-        standing.owner.types(add.format("mallory", SITES / "shell", "shell"))
-        yield standing
+    add = "add-site {} --source {} --wsgi {}:application --workers 2 --yes"
+    sites = (add.format("alice", BESIDE, "shop"), add.format("mallory", SITES / "shell", "shell"))
+    yield from set_up(stranger, f"att-{RUN}", "bookworm", *sites)
 
 
 @pytest.fixture

@@ -1,5 +1,5 @@
 """
-Somebody on the server who asks one site for one page, ten times a second, and writes down what came.
+Somebody on the server who asks one site for a page all the while, and writes down what came.
 """
 
 from __future__ import annotations
@@ -8,15 +8,14 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from cinestream_ops import lab
 from tests.owner.owner import Host
 
 LONGEST = 20  # seconds for one answer
-SCRIPT = (
-    "while :; do curl -s -o /dev/null -m %d -w '%%{http_code} %%{time_total} %%header{retry-after}\\n'"
-    " -H 'Host: %s' 'http://127.0.0.1%s'; sleep .1; done"
-)
+PAUSE = 0.1  # seconds between an answer and the next request
+PROGRAM = Path(__file__).with_name("asker.py").read_text()
 
 
 @dataclass(frozen=True)
@@ -42,19 +41,21 @@ class Asked:
 
 
 @contextmanager
-def asking(host: Host, name: str, path: str = "/") -> Iterator[Asked]:
-    """*name* is asked for *path* for as long as the block takes."""
+def asking(host: Host, name: str, *paths: str, pause: float = PAUSE) -> Iterator[Asked]:
+    """*name* is asked for the *paths* in turn, for as long as the block takes."""
     asked = Asked()
+    program = ["python3", "-I", "-S", "-c", PROGRAM, name, str(pause), str(LONGEST)]
     visitor = subprocess.Popen(
-        lab.ssh_argv(host.lab, [SCRIPT % (LONGEST, name, path)]), stdout=subprocess.PIPE, text=True
+        lab.ssh_argv(host.lab, [*program, *(paths or ("/",))]),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         yield asked
     finally:
-        visitor.terminate()
-        told, _ = visitor.communicate(timeout=30)
-        # The last line may be half of one.
-        asked.answers += [answer(line) for line in told.splitlines()[:-1]]
+        told, _ = visitor.communicate(timeout=2 * LONGEST)
+        asked.answers += [answer(line) for line in told.splitlines()]
 
 
 def answer(line: str) -> Answer:

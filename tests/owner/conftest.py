@@ -10,6 +10,7 @@ import pytest
 
 from cinestream_ops import lab
 from cinestream_ops.lab.faults import NoSuchLab
+from tests.owner import prepared
 from tests.owner.owner import Host, Owner
 
 SITES = Path(__file__).parent / "sites"
@@ -39,13 +40,12 @@ def stranger(tmp_path_factory: pytest.TempPathFactory) -> Owner:
     return Owner(tmp_path_factory.mktemp("owner"), extra={"CINESTREAM_CACHE": CACHE})
 
 
-def set_up(stranger: Owner, name: str, suite: str) -> Iterator[Standing]:
+def set_up(stranger: Owner, name: str, suite: str, *lines: str) -> Iterator[Standing]:
+    """A server that was set up, and on which *lines* were typed then."""
     gone(name)
-    stranger.types(f"lab up {name} --suite {suite}")
     try:
-        owner = replace(stranger, server=name)
-        owner.types("setup --yes")
-        yield Standing(owner, Host(lab.find(name)))
+        host = Host(prepared.server(stranger, name, suite, "setup --yes", *lines))
+        yield Standing(replace(stranger, server=name), host)
     finally:
         gone(name)
 
@@ -71,9 +71,6 @@ def movies(bare: Standing) -> Standing:
 @pytest.fixture(scope="session")
 def rough(stranger: Owner) -> Iterator[Standing]:
     """A server for what goes wrong, with one small site; each process of tests has its own."""
-    for standing in set_up(stranger, f"own-rough-{RUN}", "bookworm"):
-        source = SITES / "bottle_site"
-        standing.owner.types(
-            f"add-site shop --source {source} --wsgi shop:application --workers 3 --yes"
-        )
-        yield standing
+    source = SITES / "bottle_site"
+    shop = f"add-site shop --source {source} --wsgi shop:application --workers 3 --yes"
+    yield from set_up(stranger, f"own-rough-{RUN}", "bookworm", shop)

@@ -109,8 +109,8 @@ def test_status_and_doctor_tell_by_how_much_a_clock_is_off_and_changes_are_made(
 
 @pytest.fixture(scope="module")
 def server(stranger, library: bytes) -> Iterator[Standing]:
-    for standing in set_up(stranger, f"own-clock-{RUN}", "bookworm"):
-        standing.owner.types(f"add-site shop {SHOP} --workers 2 --yes")
+    shop = f"add-site shop {SHOP} --workers 2 --yes"
+    for standing in set_up(stranger, f"own-clock-{RUN}", "bookworm", shop):
         dns(standing, "set-default-ipv4", {"ip": standing.host.lab.address})
         go_by_clock(standing.host, library)
         yield standing

@@ -97,7 +97,7 @@ def test_a_clone_has_all_that_the_first_has_while_that_one_serves(market: Standi
     with Visitors(market.host, "market.localhost") as visitors:
         owner.types("clone-site market stage --domain stage.example --workers 3 --yes")
 
-    assert {"200"} == set(visitors.statuses)
+    assert {200} == set(visitors.statuses)
     assert files(market, "market") == files(market, "stage")
     assert documents(market, "market") == documents(market, "stage")
     assert "bottle" in market.host.get("stage.localhost")[1]

@@ -90,7 +90,7 @@ def test_a_release_goes_live_and_back_without_a_request_lost(shop: Shop):
 
     assert (200, "two") == there
     assert (200, "one") == shop.page
-    assert {"200"} == visitors.statuses.keys()
+    assert {200} == visitors.statuses.keys()
     assert 0 == shop.standing.owner.tries("plan --exit-code").code
 
 
@@ -163,7 +163,7 @@ def test_the_first_batch_that_fails_sends_back_those_before_it(shop: Shop):
 
     assert "one too many" in err
     assert (200, "one") == shop.page
-    assert {"200"} == visitors.statuses.keys()
+    assert {200} == visitors.statuses.keys()
     assert 3 == len(shop.workers)
 
 

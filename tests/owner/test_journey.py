@@ -153,8 +153,8 @@ def test_no_request_is_lost_while_workers_come_restart_and_go(movies: Standing):
         ):
             movies.owner.types(line)
 
-    assert {"200"} == visitors.statuses.keys()
-    assert visitors.statuses["200"] > 100
+    assert {200} == visitors.statuses.keys()
+    assert visitors.statuses[200] > 100
 
 
 @pytest.fixture(scope="session")

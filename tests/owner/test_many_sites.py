@@ -49,8 +49,8 @@ class Street:
 
 @pytest.fixture(scope="module")
 def street(stranger: Owner) -> Iterator[Street]:
-    for standing in set_up(stranger, f"own-many-{RUN}", "bookworm"):
-        standing.owner.types(f"add-site shop {SHOP} --workers 3 --no-database --yes")
+    shop = f"add-site shop {SHOP} --workers 3 --no-database --yes"
+    for standing in set_up(stranger, f"own-many-{RUN}", "bookworm", shop):
         alone = {line: crossed(standing, line)[0] for line in ("status", edited(4), edited(3))}
         standing.host.tries("tar", "-C", "/etc/cinestream", "-x", told=specs())
         standing.owner.types("apply --yes")

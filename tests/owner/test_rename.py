@@ -165,7 +165,7 @@ def test_a_site_gets_another_name_and_nobody_notices(library: Standing):
 
     assert "Done: rename-site book tome" in said.err
     assert ([], []) == (prober.failures, writers.failures)
-    assert {"200"} == set(visitors.statuses)
+    assert {200} == set(visitors.statuses)
     assert session == after
     assert len(writers.written) == lines(library, "tome")
     assert f"book {len(writers.written)}" == documents(library, "tome")

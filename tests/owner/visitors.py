@@ -4,37 +4,32 @@ People who keep asking for a page while something else goes on.
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
+from contextlib import ExitStack
 from typing import Self
 
+from tests.owner.asking import asking
 from tests.owner.owner import Host
+
+PEOPLE = 3
+PAUSE = 0.02  # seconds
 
 
 class Visitors:
     """People who keep asking for a page while something else goes on."""
 
-    SCRIPT = (
-        "while [ ! -e /run/enough ]; do curl -s -o /dev/null -o /dev/null -m 20 -w '%%{http_code}\\n' "
-        "-H 'Host: %s' http://127.0.0.1/healthz http://127.0.0.1/; done"
-    )
-
     def __init__(self, host: Host, name: str) -> None:
         self.host, self.name = host, name
-        self.statuses: Counter[str] = Counter()
-        self.threads = [threading.Thread(target=self.ask) for _ in range(3)]
-
-    def ask(self) -> None:
-        told = self.host.tries("sh", "-c", self.SCRIPT % self.name)
-        self.statuses.update(told.stdout.split())
+        self.statuses: Counter[int] = Counter()
+        self.stack = ExitStack()
 
     def __enter__(self) -> Self:
-        self.host.runs("rm", "-f", "/run/enough")
-        for thread in self.threads:
-            thread.start()
+        self.asked = [
+            self.stack.enter_context(asking(self.host, self.name, "/healthz", "/", pause=PAUSE))
+            for _ in range(PEOPLE)
+        ]
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.host.runs("touch", "/run/enough")
-        for thread in self.threads:
-            thread.join()
+        self.stack.close()
+        self.statuses.update(each.status for asked in self.asked for each in asked.answers)
