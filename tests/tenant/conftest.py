@@ -5,6 +5,7 @@ What the claims about the tenant are made with.
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,13 +18,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "site_template" / "
 
 from tenant_processes import House, Mongod
 
+# In memory: hundreds of tests make and drop a database, and none asks what a disk would keep.
+MEMORY = Path("/dev/shm")
+
 
 @pytest.fixture(scope="session")
 def mongod(tmp_path_factory) -> Iterator[Mongod]:
-    server = Mongod(tmp_path_factory.mktemp("mongod"))
-    server.start()
-    yield server
-    server.stop()
+    memory = MEMORY if MEMORY.is_dir() else tmp_path_factory.mktemp("mongod")
+    with tempfile.TemporaryDirectory(prefix="cinestream-mongod-", dir=memory) as folder:
+        server = Mongod(Path(folder))
+        server.start()
+        yield server
+        server.stop()
 
 
 @pytest.fixture

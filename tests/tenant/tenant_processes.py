@@ -85,6 +85,7 @@ class Mongod:
             [
                 *(str(mongod_program()), "--dbpath", str(self.directory), "--bind_ip", "127.0.0.1"),
                 *("--port", str(self.port), "--wiredTigerCacheSizeGB", "0.25"),
+                *("--setParameter", "diagnosticDataCollectionEnabled=false"),
             ],
             stdout=subprocess.DEVNULL,
         )
