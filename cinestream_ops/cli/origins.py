@@ -68,6 +68,15 @@ def remember(target: Target, origins: Origins) -> None:
         show.warning(f"{error}; the next deploy from here asks for the source", error.hint)
 
 
+def inherit(target: Target, old: str, new: str) -> None:
+    """Let what was sent as the site *old* count for *new*, which was made of it."""
+    try:
+        if not target.local and (sent := deployed.known(os.environ, target, old)):
+            deployed.remember(os.environ, target, {new: sent})
+    except OpsError as error:
+        show.warning(str(error), error.hint)
+
+
 def lines(origins: Origins, plan: Plan) -> Iterator[str]:
     """What is sent of each site that *plan* touches, and what of it stays at home."""
     touched = {step.site for step in plan.steps}

@@ -116,7 +116,9 @@ def reason(path: Path, root: Path) -> str:
 
 
 def by_name(name: str) -> str:
-    if name.startswith(".env"):
+    name = name.casefold()
+    # Also what an editor leaves of one, `..env.swp`.
+    if name.startswith(".") and name.lstrip(".").startswith("env"):
         return ENVIRONMENT
     return NAMES.get(name) or SUFFIXES.get(Path(name).suffix, "")
 

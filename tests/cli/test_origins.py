@@ -5,6 +5,7 @@ The owner is told what is sent, before it is; and this machine remembers it.
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from cinestream_ops import engine
 from cinestream_ops.channel import deployed
 from cinestream_ops.channel.deployed import Sent
 from cinestream_ops.channel.target import Target
-from cinestream_ops.cli import change, code
+from cinestream_ops.cli import change, code, origins
 from cinestream_ops.cli.add_site import wanted
 from cinestream_ops.cli.options import Changing, CodeOptions
 from cinestream_ops.errors import OpsError
@@ -135,3 +136,13 @@ def test_two_servers_and_sites_are_remembered_beside_each_other(home):
     assert [Sent("/d"), Sent("/b", "main")] == found
     assert Sent("/c") == deployed.known(env, other, "a")
     assert 0o600 == (home / "config/cinestream/deployed.toml").stat().st_mode & 0o777
+
+
+def test_a_site_that_was_made_of_another_inherits_its_source(home):
+    deployed.remember(os.environ, WEB1, {"shop": Sent("/srv/shop")})
+
+    origins.inherit(WEB1, "shop", "copy")
+    origins.inherit(WEB1, "nothing", "other")
+
+    assert Sent("/srv/shop") == deployed.known(os.environ, WEB1, "copy")
+    assert deployed.known(os.environ, WEB1, "other") is None

@@ -153,7 +153,16 @@ def test_a_hook_of_git_that_deploys_asks_about_the_source(ignoring, tmp_path, mo
 
 @pytest.mark.parametrize(
     "name",
-    [".env", ".env.production", ".envrc", "prod.env", ".envs/.production/db", "a/.env.local"],
+    [
+        ".env",
+        ".env.production",
+        ".envrc",
+        "prod.env",
+        ".envs/.production/db",
+        "a/.env.local",
+        "..env.swp",
+        ".ENV",
+    ],
 )
 def test_environments_stay(tree, name):
     write(tree, name)
