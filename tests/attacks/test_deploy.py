@@ -127,7 +127,8 @@ def test_a_third_partys_source_cannot_have_the_owners_keys_sent(owner):
 def test_a_refused_deploy_leaves_nothing_of_the_source_on_the_server(attacked, tmp_path):
     source = tmp_path / "alice"
     shutil.copytree(BESIDE, source)
-    (source / "shop.py").write_text("raise SystemExit('canary of the owner')\n")
+    (source / "shop.py").write_text("raise SystemExit('broken')\n")
+    (source / "notes.txt").write_text("canary of the owner\n")
     (source / "big.bin").write_bytes(bytes(3 << 20))
     look = "ls -A /var/www/alice/releases; find /var/lib/cinestream/incoming -type f"
     before = attacked.host.sh(look)

@@ -10,9 +10,9 @@ import signal
 
 import pytest
 
-from cinestream_ops.errors import Unreachable
 from cinestream_ops.engine.spool import Spool
 from cinestream_ops.engine.trees import pack
+from cinestream_ops.errors import Unreachable
 from cinestream_ops.state.items import Absent, Check, Directory, EnvFile, Release, Symlink
 from cinestream_ops.state.steps import CLEANUP, PREPARE, PUT, REMOVE, Step
 from tests.conversation.server import apply, begin, planned, until_ready
