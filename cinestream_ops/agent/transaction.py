@@ -11,6 +11,7 @@ import errno
 import json
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Sequence
 
@@ -33,6 +34,7 @@ class Transaction:
     def __init__(self, steps: Sequence[Step], order: Mapping[str, Any], kit: Kit) -> None:
         self.steps, self.order, self.kit = steps, order, kit
         self.home = kit.home
+        self.uploaded: List[Step] = []
         kit.batch = order.get("batch", kit.batch)
         self.journal = Journal(kit.home)
         self.holder: Dict[str, Any] = {
@@ -55,6 +57,8 @@ class Transaction:
                 self.make(hear_commit)
             except BaseException as error:
                 refusal = self.refusal(error)
+                if getattr(refusal, "restored", True):
+                    self.discard_uploaded()
                 self.remember("refused", str(refusal))
                 raise refusal from error
             self.remember("done")
@@ -113,6 +117,7 @@ class Transaction:
         steps = self.of(PREPARE)
         if steps:
             ours = [step for step in steps if step.before is None]
+            self.uploaded = [step for step in ours if step.item.kind == "release"]
             record.own(self.home, self.left(ours))
             try:
                 for run in kinds.runs(steps):
@@ -121,6 +126,13 @@ class Transaction:
             finally:
                 record.own(self.home, self.left(ours))
         return bool(steps)
+
+    def discard_uploaded(self) -> None:
+        """An owner who is refused has sent nothing: no release of this change stays behind."""
+        with self.kit.stops.shut(), suppress(OSError):
+            for step in self.uploaded:
+                kinds.do([Step(REMOVE, step.item)], self.kit)
+            record.own(self.home, {}, [step.key for step in self.uploaded])
 
     def rehearse(self, changes: Sequence[Step]) -> None:
         if any(step.item.name.startswith("/etc/nginx/") for step in changes):

@@ -72,7 +72,7 @@ class Inventory:
         return self._changed(lambda now: replace(now, default=now.get(name).name))
 
     def _changed(self, change: Callable[[Inventory], Inventory]) -> Inventory:
-        with _alone(self.path.parent):
+        with alone(self.path.parent):
             changed = change(_read(self.path))
             _write(changed)
             return changed
@@ -86,7 +86,7 @@ class Inventory:
 
 def load(env: Mapping[str, str]) -> Inventory:
     """The owner's servers; an empty inventory where there is no file. Raises `OpsError`."""
-    return _read(_directory(env) / FILE)
+    return _read(directory(env) / FILE)
 
 
 def resolve(asked: str | None, env: Mapping[str, str], house: str = paths.SPECS) -> Target:
@@ -130,7 +130,8 @@ def _found(word: str, env: Mapping[str, str]) -> Target:
     return known.get(word)
 
 
-def _directory(env: Mapping[str, str]) -> Path:
+def directory(env: Mapping[str, str]) -> Path:
+    """Where the owner's own settings are."""
     if own := env.get("CINESTREAM_CONFIG"):
         return Path(own)
     home = env.get("XDG_CONFIG_HOME") or f"{env.get('HOME', '~')}/.config"
@@ -193,19 +194,23 @@ class _Reader:
 
 
 def _write(inventory: Inventory) -> None:
-    """Old or new, never half: beside the file, then renamed over it."""
     import tomli_w
 
     servers = {name: _entry(each) for name, each in sorted(inventory.servers.items())}
     head = {"default": inventory.default} if inventory.default else {}
     text = HEAD + tomli_w.dumps({**head, "servers": servers})
-    draft = inventory.path.with_name(f".{FILE}.{os.getpid()}")
+    replaced(inventory.path, text)
+
+
+def replaced(path: Path, text: str) -> None:
+    """Old or new, never half: beside the file, then renamed over it."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
     draft.touch(mode=0o600)
     with draft.open("w") as out:
         out.write(text)
         out.flush()
         os.fsync(out.fileno())
-    draft.replace(inventory.path)
+    draft.replace(path)
 
 
 def _entry(target: Target) -> dict[str, Any]:
@@ -218,15 +223,15 @@ def _entry(target: Target) -> dict[str, Any]:
 
 
 @contextmanager
-def _alone(directory: Path) -> Iterator[None]:
+def alone(folder: Path) -> Iterator[None]:
     """Holds the directory's own lock, so that no lock file is left behind."""
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
-        raise OpsError(f"`{directory}` cannot be used: {error.strerror}") from None
+        raise OpsError(f"`{folder}` cannot be used: {error.strerror}") from None
     try:
-        _lock(handle, directory)
+        _lock(handle, folder)
         yield
     finally:
         os.close(handle)

@@ -16,7 +16,6 @@ from cinestream_ops.cli import (
     session,
     words,
 )
-from cinestream_ops.cli.code import Code
 from cinestream_ops.cli.options import (
     NONE,
     Changing,
@@ -28,7 +27,6 @@ from cinestream_ops.cli.options import (
     SiteOptions,
 )
 from cinestream_ops.cli.session import Session
-from cinestream_ops.engine import Carried
 from cinestream_ops.errors import OpsError
 from cinestream_ops.spec import names, ports, toml
 from cinestream_ops.spec.secret import Secret
@@ -72,7 +70,7 @@ def add_site(
             asked,
             doing=f"add-site {name}",
             only={name},
-            carried=carried(name, brought, secrets),
+            carried=brought.carried(name, hidden(name, secrets)),
         )
 
 
@@ -102,6 +100,5 @@ def refuse_other(there: Site, keys: dict[str, Any]) -> None:
         )
 
 
-def carried(name: str, brought: Code, secrets: dict[str, str]) -> Carried:
-    hidden = {f"{name}/{key}": Secret(value) for key, value in secrets.items()}
-    return Carried(uploads=brought.uploads, secrets=hidden)
+def hidden(name: str, secrets: dict[str, str]) -> dict[str, Secret]:
+    return {f"{name}/{key}": Secret(value) for key, value in secrets.items()}

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any, TypeAlias
 
 from cinestream_ops import engine
-from cinestream_ops.cli import aftermath, confirm, findings, plans, progress, show
+from cinestream_ops.cli import aftermath, confirm, findings, origins, plans, progress, show
 from cinestream_ops.cli.options import Changing
 from cinestream_ops.cli.session import Session
 from cinestream_ops.engine import Carried, Outcome, clocks
@@ -61,12 +61,14 @@ def make(
         )
 
     try:
-        make_true(session, plan, asked, work, doing=doing)
+        stands = make_true(session, plan, asked, work, doing=doing, brought=carried.origins)
     except Refused as error:
         if type(error) is Refused:
             warn_of_the_ill(session, plan)
             findings.tell(clocks.findings(session.found.ahead))
         raise
+    if stands:
+        origins.remember(session.target, carried.origins)
     return plan
 
 
@@ -78,14 +80,16 @@ def make_true(
     *,
     doing: str,
     also: Mapping[str, Any] = {},
-) -> None:
+    brought: origins.Origins = origins.NONE,
+) -> bool:
     """
-    Show *plan*; have it made true by *work*, unless the owner says otherwise; tell what came of it.
+    Show *plan*, with the code that is *brought*; have it made true by *work*, unless the owner says
+    otherwise; tell what came of it.  Whether it is true now.
 
     Programs are told *also*.
     """
     diffs = engine.diffs(session.conversation, plan) if asked.diff else {}
-    plans.tell(plan, diffs, asked)
+    plans.tell(plan, diffs, asked, brought)
     came = None
     if is_wanted(plan, asked):
         with progress.telling() as told:
@@ -97,7 +101,8 @@ def make_true(
             findings.tell(clocks.findings(session.found.ahead))
     if asked.as_json:
         result = {"doing": doing, "changed": came is not None, "follow_ups": aftermath.data(came)}
-        show.data({**result, **also, **plans.data(plan, diffs)})
+        show.data({**result, **also, **plans.data(plan, diffs, brought)})
+    return came is not None or not (plan or asked.plan_only)
 
 
 def is_wanted(plan: Plan, asked: Changing) -> bool:

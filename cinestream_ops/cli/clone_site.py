@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cinestream_ops.cli import capacity, change, deploying, session, show, words
+from cinestream_ops.cli import capacity, change, deploying, origins, session, show, words
 from cinestream_ops.cli.change import Reporting
 from cinestream_ops.cli.options import (
     NONE,
@@ -62,7 +62,8 @@ def make(host: Session, made: Cloning, asked: Changing, doing: str) -> None:
         return outcome
 
     tell(made, sizes, asked)
-    change.make_true(host, plan, asked, work, doing=doing, also={"copied": sizes})
+    if change.make_true(host, plan, asked, work, doing=doing, also={"copied": sizes}):
+        origins.inherit(host.target, made.was.name, made.site.name)
 
 
 def tell(made: Cloning, sizes: Mapping[str, int], asked: Changing) -> None:

@@ -22,6 +22,11 @@ def agreed(question: str) -> bool:
         return False
 
 
+def possible() -> bool:
+    """Whether there is somebody to ask."""
+    return sys.stdin.isatty()
+
+
 def change() -> bool:
     if not sys.stdin.isatty():
         raise OpsError(

@@ -11,7 +11,6 @@ import typer
 from cinestream_ops.cli import capacity, change, code, deploying, session
 from cinestream_ops.cli.code import Code
 from cinestream_ops.cli.options import Changing, SiteName, SiteOptions
-from cinestream_ops.engine import Carried
 from cinestream_ops.spec import ports, toml
 from cinestream_ops.spec.site import Site
 
@@ -22,8 +21,7 @@ def edit_site(name: SiteName, options: SiteOptions, asked: Changing) -> None:
         raise typer.BadParameter("name what to change, such as `--workers`")
     with session.opened(asked) as host:
         there = host.site(name)
-        known = (there.source, there.wsgi, there.ref)
-        brought = code.asked(options, *known) if options.brings_code else Code()
+        brought = code.of_site(host, there, options) if options.brings_code else Code()
         site = toml.edited(there, changes(there, options, brought))
         house = host.house.with_site(site)
         capacity.warn(house, host.found.facts.machine)
@@ -33,7 +31,7 @@ def edit_site(name: SiteName, options: SiteOptions, asked: Changing) -> None:
             asked,
             doing=f"edit-site {name}",
             only={name},
-            carried=Carried(uploads=brought.uploads),
+            carried=brought.carried(name),
         )
 
 

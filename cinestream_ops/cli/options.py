@@ -189,6 +189,14 @@ Tasks: TypeAlias = Annotated[
 ]
 
 # Of what is deployed
+Send: TypeAlias = Annotated[
+    list[str],
+    Option(
+        "--send",
+        metavar="PATH",
+        help="Send this file or folder of the source, though it would stay at home; repeatable.",
+    ),
+]
 Ref: TypeAlias = Annotated[
     str | None,
     Option("--ref", metavar="REF", help="The branch, tag or commit of a git source."),
@@ -225,6 +233,7 @@ class CodeOptions:
     ref: Ref = None
     wsgi: Wsgi = None
     requirements: Requirements = None
+    send: Send = ()  # type: ignore[assignment]  # a default of a dataclass may not be a list
     pre: Pre = None
     post: Post = None
     keep: Keep = None
@@ -241,7 +250,7 @@ class CodeOptions:
     @property
     def brings_code(self) -> bool:
         parts = (self.source, self.ref, self.wsgi, self.requirements)
-        return any(each is not None for each in parts)
+        return any(each is not None for each in parts) or bool(self.send)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from cinestream_ops.cli import change, session, show, words
+from cinestream_ops.cli import change, origins, session, show, words
 from cinestream_ops.cli.change import Reporting
 from cinestream_ops.cli.options import Changing, NewSiteName, OldSiteName
 from cinestream_ops.cli.session import Session
@@ -44,7 +44,8 @@ def make(host: Session, found: Renaming, asked: Changing, doing: str) -> None:
         )
 
     tell(found)
-    change.make_true(host, plan, asked, work, doing=doing)
+    if change.make_true(host, plan, asked, work, doing=doing):
+        origins.inherit(host.target, found.was.name, found.site.name)
 
 
 def tell(found: Renaming) -> None:

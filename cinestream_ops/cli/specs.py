@@ -46,35 +46,44 @@ def wanted(host: Session, file: Path | None) -> Wanted:
 
 def over(host: Session, told: Mapping[str, Any]) -> Wanted:
     """The server's specs with *told* over them; raises `BadSpec` with all faults."""
-    uploads: dict[str, bytes | Path] = {}
+    brought: dict[str, code.Code] = {}
     filled = dict(told)
     if isinstance(told.get("sites"), dict):
         placed = blocks.placed(told["sites"], host.house, host.found.facts.listeners)
         filled["sites"] = {
-            name: completed(table, host.house.sites.get(name), placed.get(name, {}), uploads)
+            name: completed(name, table, host.house.sites.get(name), placed.get(name, {}), brought)
             for name, table in told["sites"].items()
         }
     found = toml.parse_file(toml.dump(filled))
     sites = dict(sorted({**host.house.sites, **found.sites}.items()))
     both = houses.sound(House(found.server or host.house.server, sites))
     named = frozenset({*found.sites, *([""] if found.server else [])})
-    return Wanted(both, Carried(uploads=uploads), named)
+    return Wanted(both, carried(brought), named)
+
+
+def carried(brought: Mapping[str, code.Code]) -> Carried:
+    uploads = {name: blob for each in brought.values() for name, blob in each.uploads.items()}
+    origins = {name: each.origin for name, each in brought.items() if each.origin}
+    return Carried(uploads=uploads, origins=origins)
 
 
 def completed(
-    table: Any, there: Site | None, block: Mapping[str, int], uploads: dict[str, bytes | Path]
+    name: str,
+    table: Any,
+    there: Site | None,
+    block: Mapping[str, int],
+    brought: dict[str, code.Code],
 ) -> Any:
     """
-    *table* with the *block* of ports it has or may have, the digests of its source, and the
-    releases that the site which is *there* may go back to.
+    *table* of the site *name* with the *block* of ports it has or may have, the digests of its
+    source, and the releases that the site which is *there* may go back to; its code is *brought*.
     """
     if not isinstance(table, dict):
         return table
-    brought = code.Code() if "release" in table else source(table)
-    uploads.update(brought.uploads)
+    own = brought[name] = code.Code() if "release" in table else source(table)
     # A relative path would be another folder's the next time.
-    full = {"source": brought.keys["source"]} if brought.keys else {}
-    keys = {**brought.keys, **block, **table, **full}
+    full = {"source": own.keys["source"]} if own.keys else {}
+    keys = {**own.keys, **block, **table, **full}
     return {**history(there, keys), **keys}
 
 

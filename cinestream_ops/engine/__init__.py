@@ -4,7 +4,7 @@ The only place where the floors meet: look, plan, apply.
 
 from cinestream_ops.channel.conversation import Conversation, converse
 from cinestream_ops.engine.applying import Outcome, apply
-from cinestream_ops.engine.carried import Carried
+from cinestream_ops.engine.carried import Carried, Origin
 from cinestream_ops.engine.diffs import diffs
 from cinestream_ops.engine.looking import Found, look
 from cinestream_ops.engine.planning import plan, prepare
@@ -25,6 +25,7 @@ __all__ = [
     "Carried",
     "Conversation",
     "Found",
+    "Origin",
     "Outcome",
     "Source",
     "apply",

@@ -137,7 +137,23 @@ class Source(Word):
                 "use a deploy key or git's credential helper",
                 shown=False,
             )
-        return text
+        # A spec of before may hold a token, which goes with the next change of the site.
+        return without_credentials(text)
+
+
+def without_credentials(address: str) -> str:
+    """
+    *address* without the user name, password or token in it; who logs in by SSH keeps the name.
+
+    RFC 3986, section 3.2.1: what stands before the last `@` of the authority.
+    """
+    scheme, found, rest = address.partition("://")
+    authority, slash, path = rest.partition("/")
+    user, at, host = authority.rpartition("@")
+    if not found or not at or (scheme.lower().endswith("ssh") and ":" not in user):
+        return address
+    kept = f"{user.partition(':')[0]}@" if scheme.lower().endswith("ssh") else ""
+    return f"{scheme}://{kept}{host}{slash}{path}"
 
 
 class Digest(Word):

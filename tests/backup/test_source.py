@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 from cinestream_ops.agent import backup_saving, tars, trees
-from cinestream_ops.engine.trees import tar
+from cinestream_ops.engine.selection import selection
+from cinestream_ops.engine.trees import pack
 
 SOURCE = {
     "app.py": "app = print\n",
@@ -27,7 +28,8 @@ def test_it_has_the_digest_of_the_source(tmp_path: Path):
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         (source / name).write_text(text)
     (source / "run.sh").chmod(0o700)
-    archive.write_bytes(tar(source, static="static"))
+    with archive.open("w+b") as out:
+        pack(source, selection(source).files, out, static="static")
     release.mkdir()
     list(tars.unpack(archive, release))
     # What is made of it on the server.

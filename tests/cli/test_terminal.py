@@ -111,3 +111,28 @@ def test_a_bar_appears_when_work_takes_longer_than_a_second(on_a_terminal):
 
     assert "quick" not in said
     assert "2/9 slow" in said
+
+
+VOUCH = """
+from cinestream_ops.channel.deployed import Sent
+from cinestream_ops.channel.target import Target
+from cinestream_ops.cli import origins
+from cinestream_ops.cli.options import CodeOptions
+from cinestream_ops.errors import OpsError
+try:
+    origins.vouch(Target("web1", host="192.0.2.1"), "shop", Sent("/srv/shop"), CodeOptions())
+    print("-> sent")
+except OpsError as error:
+    print("->", error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("typed", "answer"),
+    [("y\n", "-> sent"), ("\n", "-> nothing was sent, and nothing was changed")],
+)
+def test_a_source_that_the_server_names_is_asked_for(on_a_terminal, typed, answer):
+    said = on_a_terminal(VOUCH, typed)
+
+    assert "`web1` names `/srv/shop` as the code of `shop`, and this machine never sent it" in said
+    assert answer in said

@@ -10,8 +10,10 @@ import signal
 
 import pytest
 
+from cinestream_ops.engine.spool import Spool
+from cinestream_ops.engine.trees import pack
 from cinestream_ops.errors import Unreachable
-from cinestream_ops.state.items import Absent, Check, Directory, EnvFile, Symlink
+from cinestream_ops.state.items import Absent, Check, Directory, EnvFile, Release, Symlink
 from cinestream_ops.state.steps import CLEANUP, PREPARE, PUT, REMOVE, Step
 from tests.conversation.server import apply, begin, planned, until_ready
 
@@ -263,3 +265,48 @@ def test_the_history_tells_who_did_what(prepared):
     assert ["done", "refused"] == [entry["outcome"] for entry in entries]
     assert {"ann@laptop"} == {entry["who"] for entry in entries}
     assert {"add-site blog"} == {entry["doing"] for entry in entries}
+
+
+@pytest.fixture
+def uploaded(server, tmp_path):
+    """A release that is big enough to be spooled, and what it is uploaded with."""
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source/app.py").write_text("app = print\n")
+    (tmp_path / "source/film").write_bytes(bytes(3 << 20))
+    tree = Spool()
+    pack(tmp_path / "source", sorted((tmp_path / "source").iterdir()), tree.file)
+    release = Release(f"{server.land}/releases/one", tree.digest)
+    return release, {tree.digest: tree}
+
+
+def test_a_release_of_a_refused_change_does_not_stay_on_the_server(server, uploaded):
+    release, blobs = uploaded
+
+    events = server.apply(Step(PUT, release, phase=PREPARE), FAIL, blobs=blobs)
+
+    assert "refused" == events[-1]["event"]
+    assert [] == list((server.land / "releases").iterdir())
+    assert release.key not in server.look().owned
+    assert [] == list((server.home / "incoming").iterdir())
+
+
+def test_a_release_that_was_there_before_a_refused_change_stays(server, uploaded):
+    release, blobs = uploaded
+    server.apply(Step(PUT, release, phase=PREPARE), blobs=blobs)
+
+    events = server.apply(Step(PUT, release, phase=PREPARE), FAIL, blobs=blobs)
+
+    assert "refused" == events[-1]["event"]
+    assert (server.land / "releases/one/app.py").exists()
+    assert release.key in server.look().owned
+
+
+def test_a_release_of_a_change_that_nobody_commits_goes(server, uploaded):
+    release, blobs = uploaded
+    with server.talk() as conversation:
+        steps = planned(conversation, (Step(PUT, release, phase=PREPARE), server.put("old")))
+        until_ready(begin(conversation, steps, blobs=blobs))
+        assert (server.land / "releases/one/app.py").exists()
+
+    assert release.key not in server.look().owned
+    assert not (server.land / "releases/one").exists()

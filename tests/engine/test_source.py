@@ -7,6 +7,7 @@ import io
 import os
 import subprocess
 import tarfile
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -32,8 +33,14 @@ def read(root: Path | str, workdir: Path = Path(), **options):
     return read_source(str(root), wsgi="app:app", workdir=workdir, **options)
 
 
+def content(source, digest: str) -> bytes:
+    """An upload, as it is sent."""
+    blob = source.uploads[digest]
+    return blob if isinstance(blob, bytes) else b"".join(blob.chunks())
+
+
 def members(source) -> dict[str, int]:
-    with tarfile.open(fileobj=io.BytesIO(source.uploads[source.release])) as archive:
+    with tarfile.open(fileobj=io.BytesIO(content(source, source.release))) as archive:
         return {member.name: member.mode for member in archive}
 
 
@@ -70,7 +77,7 @@ def styled(tree: Path) -> Path:
 def test_beside_a_static_file_lies_a_compressed_one(styled):
     source = read(styled)
 
-    with tarfile.open(fileobj=io.BytesIO(source.uploads[source.release])) as archive:
+    with tarfile.open(fileobj=io.BytesIO(content(source, source.release))) as archive:
         smaller = archive.extractfile("pkg/static/site.css.gz").read()
     assert (styled / "pkg/static/site.css").read_bytes() == gzip.decompress(smaller)
     assert not list(styled.rglob("*.gz"))
@@ -91,7 +98,7 @@ def test_what_the_owner_compressed_is_left_as_it_is(styled):
 
     source = read(styled)
 
-    with tarfile.open(fileobj=io.BytesIO(source.uploads[source.release])) as archive:
+    with tarfile.open(fileobj=io.BytesIO(content(source, source.release))) as archive:
         assert 1 == archive.getnames().count("pkg/static/site.css.gz")
         assert b"the owner's own" == archive.extractfile("pkg/static/site.css.gz").read()
 
@@ -133,6 +140,80 @@ def test_a_source_that_is_not_there_is_named(source, said, tmp_path):
 def test_a_source_without_the_named_module_is_refused_at_home(tree):
     with pytest.raises(SourceError, match=r"has no module `blog\.wsgi`"):
         read_source(str(tree), wsgi="blog.wsgi:app", workdir=Path())
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://t0ken@127.0.0.1:1/x.git", "https://me:t0ken@127.0.0.1:1/x", "ssh://git:t0ken@h/x"],
+)
+def test_an_address_with_a_token_in_it_is_refused_and_not_shown(address, tmp_path):
+    with pytest.raises(SourceError) as raised:
+        read(address, tmp_path)
+
+    assert "t0ken" not in f"{raised.value}{raised.value.hint}"
+    assert "credential helper" in raised.value.hint
+
+
+def test_a_token_of_gits_own_settings_is_not_shown_when_git_fails(tmp_path, monkeypatch):
+    settings = '[url "https://t0ken@127.0.0.1:1/"]\n insteadOf = https://code.example/\n'
+    (tmp_path / "gitconfig").write_text(settings)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
+
+    with pytest.raises(SourceError, match="could not be cloned") as raised:
+        read("https://code.example/x.git", tmp_path)
+
+    assert "127.0.0.1" in str(raised.value)
+    assert "t0ken" not in str(raised.value)
+
+
+def test_a_token_in_a_spec_of_before_is_dropped():
+    site = toml.site("shop", {"port": 8001, "source": "https://t0ken@h/x", "wsgi": "a:b"})
+
+    assert "https://h/x" == site.source
+
+
+def test_however_big_a_source_is_little_memory_is_taken(styled):
+    (styled / "film.mp4").write_bytes(b"")
+    os.truncate(styled / "film.mp4", 64 << 20)
+    (styled / "pkg/static/data.json").write_bytes(b"")
+    os.truncate(styled / "pkg/static/data.json", 64 << 20)
+    tracemalloc.start()
+
+    source = read(styled)
+    for _ in source.uploads[source.release].chunks():
+        pass
+
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert source.size > 128 << 20
+    assert peak < 8 << 20
+
+
+def test_a_clone_tells_its_commit(tree, tmp_path):
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.com", "-C", str(tree)]
+    for words in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "all"]):
+        subprocess.run([*git, *words], check=True)
+
+    head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
+
+    assert head.stdout.strip() == read(f"file://{tree}", tmp_path).commit
+
+
+@pytest.mark.parametrize("told", ['"x"', "[1]", '["nothing"]', '["../x"]'])
+def test_an_include_that_is_none_is_refused(tree, told):
+    (tree / "site.toml").write_text(f"[source]\ninclude = {told}\n")
+
+    with pytest.raises(SourceError, match=r"`include`|the source has no"):
+        read(tree)
+
+
+def test_what_the_source_includes_is_sent_although_git_ignores_it(tree):
+    (tree / "site.toml").write_text('[source]\ninclude = ["dist/"]\n')
+    (tree / ".gitignore").write_text("dist/\n")
+    (tree / "dist").mkdir()
+    (tree / "dist/a.js").write_text("x")
+
+    assert "dist/a.js" in members(read(tree))
 
 
 def test_requirements_without_hashes_take_the_runner_without_hashes(tree):
