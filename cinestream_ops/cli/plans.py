@@ -23,7 +23,8 @@ def tell(plan: Plan, diffs: Mapping[str, str], asked: Changing) -> None:
     for text in lines(plan) or ["Nothing to do: the server is as its specs say"]:
         speak(text)
     for text in diffs.values():
-        speak(text.rstrip("\n"))
+        for each in text.rstrip("\n").split("\n"):
+            speak(each)
 
 
 def lines(plan: Plan) -> list[str]:
