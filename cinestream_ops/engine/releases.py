@@ -20,6 +20,6 @@ def told_by_release(conversation: Conversation, site: Site, past: Past) -> dict[
     path = f"{places.home(site)}/releases/{past.release[: places.SHORT]}/site.toml"
     # Only what was looked at may be read.
     conversation.ask({"do": "look", "ask": [words(File(path, b""))], "brief": True})
-    text = conversation.ask({"do": "read", "paths": [path]})["files"][path]
+    text = conversation.ask({"do": "read", "paths": [path]})["files"].get(path)
     told = fields(b64decode(text).decode()) if text else {}
     return {name: value for name, value in told.items() if name != "memory"}
