@@ -65,11 +65,13 @@ class Owned(TypedDict):
 
 
 class EnvFact(TypedDict):
-    mode: int
-    owner: str
-    group: str
-    plain: dict[str, Said]
-    hidden: list[str]
+    """Of a `.env` that is a file; what a site puts in its place has no more than a sort."""
+
+    mode: NotRequired[int]
+    owner: NotRequired[str]
+    group: NotRequired[str]
+    plain: NotRequired[dict[str, Said]]
+    hidden: NotRequired[list[Said]]
 
 
 class UnitFact(TypedDict):

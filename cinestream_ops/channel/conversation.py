@@ -108,6 +108,8 @@ class Conversation:
         answer = self._answer(report)
         if answer["event"] == "refused":
             raise REFUSALS[answer["kind"]](answer["why"], answer["hint"])
+        if answer["event"] in answers.MIDST:
+            raise StrangeAnswer(f"`{answer['event']}` in place of an answer")
         return answer
 
     def _answer(self, report: Callable[[Event], None]) -> Event:

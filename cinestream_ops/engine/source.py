@@ -4,8 +4,8 @@ A site's source: a tree of the owner's or of ours, and what it needs.
 
 from __future__ import annotations
 
+import os
 import subprocess
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,10 +13,12 @@ from typing import Any
 
 from cinestream_ops.engine.shipped import folder
 from cinestream_ops.engine.trees import SourceError, tar
+from cinestream_ops.spec.site_file import fields
 from cinestream_ops.state.items import digest
 
 BUNDLED = "bundled"
 CLONE_TIMEOUT = 300  # seconds
+LARGEST = 1 << 20  # bytes of a `site.toml`
 
 
 @dataclass(frozen=True)
@@ -65,20 +67,17 @@ def packed(root: Path, requirements: bytes) -> Source:
 
 def defaults(manifest: Path) -> dict[str, Any]:
     """The fields of a `Site` that the tree's own `site.toml` sets."""
-    return fields(manifest.read_text("utf-8")) if manifest.exists() else {}
-
-
-def fields(manifest: str) -> dict[str, Any]:
-    told = tomllib.loads(manifest)
-    found = {
-        "memory": told.get("worker", {}).get("memory"),
-        "static": told.get("static", {}).get("directory"),
-        "refresh": told.get("refresh"),
-        "indexes": told.get("index"),
-        "limits": told.get("limit"),
-        "caches": told.get("cache"),
-    }
-    return {name: value for name, value in found.items() if value is not None}
+    try:
+        # Whoever made the tree may have put anything there: a pipe, a device, another's file.
+        if not os.path.lexists(manifest):
+            return {}
+        if manifest.is_symlink() or not manifest.is_file():
+            raise SourceError(f"`{manifest}` is not a file")
+        if manifest.stat().st_size > LARGEST:
+            raise SourceError(f"`{manifest}` is larger than {LARGEST >> 10} KiB")
+        return fields(manifest.read_bytes())
+    except OSError as error:
+        raise SourceError(f"`{manifest}` cannot be read: {error.strerror}") from None
 
 
 def is_git(source: str) -> bool:

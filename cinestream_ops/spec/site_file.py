@@ -1,0 +1,58 @@
+"""
+What a source says of itself in its `site.toml`, beside its code.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from cinestream_ops.errors import BadSpec, Fault
+from cinestream_ops.spec import toml
+from cinestream_ops.spec.model import Model, Row
+from cinestream_ops.spec.names import RelativePath
+from cinestream_ops.spec.site import Cache, Index, Limit, Refresh
+
+NAME = "site.toml"
+
+
+class Worker(Model):
+    memory: int | None = Field(
+        None, ge=16, le=65536, description="MiB a worker may be expected to use"
+    )
+
+
+class Static(Model):
+    directory: RelativePath | None = Field(
+        None, description="the directory of static files in the source"
+    )
+
+
+class SiteFile(Model):
+    worker: Worker | None = Field(None, description="what a worker needs, as in `[worker]`")
+    static: Static | None = Field(None, description="what nginx serves itself, as in `[static]`")
+    refresh: Refresh | None = Field(None, description="a program that runs by the calendar")
+    index: Row[Index] = Field((), description="indexes of its database, each an `[[index]]`")
+    limit: Row[Limit] = Field((), description="limits of its paths, each a `[[limit]]`")
+    cache: Row[Cache] = Field((), description="pages that nginx keeps, each a `[[cache]]`")
+
+
+def fields(content: bytes) -> dict[str, Any]:
+    """The fields of a `Site` that a `site.toml` sets; raises BadSpec with all its faults."""
+    reader = toml.Reader()
+    try:
+        table = reader.table(NAME, content.decode())
+    except UnicodeDecodeError:
+        raise BadSpec([Fault(NAME, "is not UTF-8 text")]) from None
+    reader.model(SiteFile, NAME, table)
+    reader.refuse()
+    found = {
+        "memory": table.get("worker", {}).get("memory"),
+        "static": table.get("static", {}).get("directory"),
+        "refresh": table.get("refresh"),
+        "indexes": table.get("index"),
+        "limits": table.get("limit"),
+        "caches": table.get("cache"),
+    }
+    return {name: value for name, value in found.items() if value is not None}
