@@ -8,7 +8,8 @@ OpsError                what is wrong, and what to do next; leaves by exit code 
 │  └─ Locked            somebody else is changing it
 ├─ Unreachable          no conversation with the server could be had
 │  ├─ UnknownHostKey    it shows a key that nobody has vouched for
-│  └─ ChangedHostKey    it shows another key than the one on record
+│  ├─ ChangedHostKey    it shows another key than the one on record
+│  └─ StrangeAnswer     what it says is nothing that an agent of ours says
 └─ NotFound             a site, domain or server that is not there
 """
 
@@ -80,6 +81,18 @@ class ChangedHostKey(Unreachable):
         "if the server was rebuilt, remove the old line from the known_hosts file; if not, "
         "somebody may be listening"
     )
+
+
+class StrangeAnswer(Unreachable):
+    """*What* the server said is nothing that an agent of ours says."""
+
+    hint = (
+        "nothing more was asked of it; is it the server you mean, and do its administrators alone "
+        "have root there?"
+    )
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"the server answered with something that is no answer of ours: {what}")
 
 
 class NotFound(OpsError):

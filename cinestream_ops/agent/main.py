@@ -41,7 +41,7 @@ def main(inbox: BinaryIO, outbox: BinaryIO, home: str) -> None:
     try:
         while True:
             agent.answer(agent.wire.hear())
-    except EOFError:
+    except (EOFError, frames.Strange):
         return
 
 

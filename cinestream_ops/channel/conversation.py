@@ -11,18 +11,27 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from cinestream_ops.channel import bundle
+from cinestream_ops.channel import answers, bundle
 from cinestream_ops.channel.bundle import Modules, Orders
 from cinestream_ops.channel.local import local
 from cinestream_ops.channel.target import Target
-from cinestream_ops.errors import Drifted, Locked, OpsError, Refused, Unreachable
+from cinestream_ops.channel.waits import within
+from cinestream_ops.errors import (
+    Drifted,
+    Locked,
+    OpsError,
+    Refused,
+    StrangeAnswer,
+    Unreachable,
+)
 from cinestream_ops.state import frames
 
 CHUNK = 256 * 1024
 NONE: Orders = {}
 REFUSALS: dict[str, type[Refused]] = {"refused": Refused, "drifted": Drifted, "locked": Locked}
-# After these the agent still has something to say to the same order.
-UNFINISHED = {"waiting", "step", "progress", "ready", "outcome", "line", "output", "said"}
+# Seconds without a word, beyond those that an order may take: an earlier change may have to be
+# undone first, and a large database be copied.
+PATIENCE = 4 * 3600.0
 
 Event = dict[str, Any]
 
@@ -59,6 +68,8 @@ class Conversation:
         self._outbox, self._inbox = outbox, inbox
         self.target = target
         self.options: Mapping[str, Any] = {}
+        self.patience = PATIENCE
+        self._order: Mapping[str, Any] = {}
         self._taught = bundle.foreseen(ahead)
         self._foreseen: Mapping[str, Any] | None = None
         with self._reachable():
@@ -75,6 +86,8 @@ class Conversation:
         with self._reachable():
             self._teach(bundle.needed(order["do"], bundle.kinds_in(order)))
             frames.send_message(self._outbox, **order)
+        if order["do"] != "commit":
+            self._order = order
 
     def _teach(self, modules: Modules) -> None:
         if new := modules - self._taught:
@@ -95,6 +108,8 @@ class Conversation:
         answer = self._answer(report)
         if answer["event"] == "refused":
             raise REFUSALS[answer["kind"]](answer["why"], answer["hint"])
+        if answer["event"] in answers.MIDST:
+            raise StrangeAnswer(f"`{answer['event']}` in place of an answer")
         return answer
 
     def _answer(self, report: Callable[[Event], None]) -> Event:
@@ -113,12 +128,12 @@ class Conversation:
         """
         sizes = {name: size(blob) for name, blob in blobs.items()}
         self.send({**order, "blobs": [*sizes.items()]} if sizes else order)
-        with self._reachable():
-            for name, blob in blobs.items():
-                for chunk in exactly(blob, sizes[name]):
+        for name, blob in blobs.items():
+            for chunk in exactly(blob, sizes[name]):
+                with self._reachable():
                     frames.send(self._outbox, chunk)
         event = self._hear()
-        while event["event"] in UNFINISHED:
+        while event["event"] in answers.MIDST:
             yield event
             event = self._hear()
         yield event
@@ -126,6 +141,7 @@ class Conversation:
     def _hear(self) -> Event:
         with self._reachable():
             event = frames.receive_message(self._inbox)
+        answers.sound(event, self._order)
         if event["event"] == "bug":
             raise AgentBug(event["trace"])
         return event
@@ -133,12 +149,27 @@ class Conversation:
     @contextmanager
     def _reachable(self) -> Iterator[None]:
         try:
-            yield
+            with within(self.patience + allowed(self._order)):
+                yield
+        except TimeoutError:
+            raise Unreachable(
+                "the server has not said a word for too long",
+                "is it overloaded? what was left unfinished is undone before the next command",
+            ) from None
+        except frames.Strange as error:
+            raise StrangeAnswer(f"a message that {error}") from None
         except (EOFError, OSError) as error:
             raise Unreachable(
                 f"the agent on the server is gone: {error}",
                 "run the command again: what was left unfinished is undone first",
             ) from error
+
+
+def allowed(order: Mapping[str, Any]) -> float:
+    """Seconds that *order* itself lets pass without a word."""
+    if order.get("follow"):
+        return float("inf")
+    return float(order.get("wait") or 0) + float(order.get("timeout") or 0)
 
 
 def size(blob: Blob) -> int:

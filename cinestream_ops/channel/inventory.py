@@ -147,7 +147,7 @@ def _read(path: Path) -> Inventory:
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise OpsError(f"`{path}` cannot be read: {why}") from None
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise OpsError(f"`{path}` is not TOML: {error}", "mend it, or remove it") from None
     return _Reader(path, text).inventory(table)
 
@@ -179,6 +179,10 @@ class _Reader:
             if type(value) is not KEYS[key]:
                 kind = "a number" if KEYS[key] is int else "text in quotes"
                 raise self._fault(f"`{key}` of `{name}` must be {kind}", key, name)
+            if isinstance(value, int) and not 0 <= value < 65536:
+                raise self._fault(f"`{key}` of `{name}` must be a port", key, name)
+            if isinstance(value, str) and "\0" in value:
+                raise self._fault(f"`{key}` of `{name}` has a NUL in it", key, name)
         return Target(name, **entry)
 
     def _fault(self, what: str, key: str, server: str = "") -> OpsError:

@@ -39,8 +39,12 @@ def log_in(transport: Transport, hop: Hop, passphrases: Mapping[str, str]) -> No
     """Raises `LockedKey`, or `Unreachable` with everything that was tried."""
     paramiko = load_paramiko()
     tried: list[str] = []
+    passed: list[str] = []  # over, for they take hardware or an algorithm that is not here
     with ExitStack() as stack:
-        for label, key in candidates(hop, passphrases, stack):
+        for label, key in candidates(hop, passphrases, stack, passed):
+            if not usable(transport, key):
+                passed.append(label)
+                continue
             tried.append(label)
             try:
                 remaining = transport.auth_publickey(hop.user, key)
@@ -48,24 +52,36 @@ def log_in(transport: Transport, hop: Hop, passphrases: Mapping[str, str]) -> No
                 raise _no_keys(hop, error.allowed_types) from None
             except paramiko.AuthenticationException:
                 if not transport.is_active():
-                    raise _refused(hop, tried, hung_up=True) from None
+                    raise _refused(hop, tried, passed, hung_up=True) from None
             except (paramiko.SSHException, EOFError, OSError):
-                raise _refused(hop, tried, hung_up=True) from None
+                raise _refused(hop, tried, passed, hung_up=True) from None
             else:
                 if remaining:
                     raise _no_keys(hop, remaining)
                 return
-    raise _refused(hop, tried)
+    raise _refused(hop, tried, passed)
 
 
-def candidates(hop: Hop, passphrases: Mapping[str, str], stack: ExitStack) -> Iterator[Candidate]:
-    """The keys worth showing, the likeliest first; ends in `LockedKey` when one stayed locked."""
+def usable(transport: Transport, key: PKey) -> bool:
+    """Whether the library can sign with a *key* of this type, which an agent may well hold."""
+    name = key.get_name().removesuffix("-cert-v01@openssh.com")
+    return name == "ssh-rsa" or name in transport.get_security_options().key_types
+
+
+def candidates(
+    hop: Hop, passphrases: Mapping[str, str], stack: ExitStack, passed: list[str]
+) -> Iterator[Candidate]:
+    """
+    The keys worth showing, the likeliest first; ends in `LockedKey` when one stayed locked.
+
+    Those that cannot be used at all are *passed* over.
+    """
     if not hop.only_these:
         yield from _agent_keys(stack)
     locked: list[LockedKey] = []
     for path in hop.identities:
         try:
-            yield from _file_key(hop, path, passphrases.get(path))
+            yield from _file_key(hop, path, passphrases.get(path), passed)
         except LockedKey as error:
             locked.append(error)
             if hop.only_these:
@@ -104,10 +120,16 @@ def _public(path: str) -> bytes | None:
         return None
 
 
-def _file_key(hop: Hop, path: str, passphrase: str | None) -> Iterator[Candidate]:
+def _file_key(
+    hop: Hop, path: str, passphrase: str | None, passed: list[str]
+) -> Iterator[Candidate]:
     paramiko = load_paramiko()
+    from cryptography.exceptions import UnsupportedAlgorithm
+
     try:
         key = paramiko.PKey.from_path(path, passphrase.encode() if passphrase else None)
+    except UnsupportedAlgorithm:
+        passed.append(f"`{_short(path)}`")
     except TypeError:  # What the cryptography library raises for a key without its password.
         raise LockedKey(path) from None
     except (OSError, ValueError, paramiko.SSHException, paramiko.UnknownKeyType) as error:
@@ -132,18 +154,24 @@ def _no_keys(hop: Hop, allowed: list[str]) -> Unreachable:
     )
 
 
-def _refused(hop: Hop, tried: list[str], *, hung_up: bool = False) -> Unreachable:
+def _refused(
+    hop: Hop, tried: list[str], passed: list[str], *, hung_up: bool = False
+) -> Unreachable:
     copy = f"ssh-copy-id {'' if hop.port == SSH_PORT else f'-p {hop.port} '}{hop.user}@{hop.host}"
+    over = f" ({_listed(passed)} passed over: no key that can be used here)" if passed else ""
+    if passed and not tried:
+        hint = f"a key of hardware (`sk-`) works with `ssh` alone: add another, `{copy}`"
+        return Unreachable(f"there is no SSH key for `{hop.login}` that can be used{over}", hint)
     if not tried:
         hint = f"make one with `ssh-keygen -t ed25519`, then `{copy}`"
         return Unreachable(f"there is no SSH key to show to `{hop.login}`", hint)
     if hung_up:
         return Unreachable(
-            f"`{hop.login}` hung up after {_listed(tried)}",
+            f"`{hop.login}` hung up after {_listed(tried)}{over}",
             "too many keys may have been tried: name the right one with `--identity-file FILE`",
         )
     return Unreachable(
-        f"`{hop.login}` refused every key: {_listed(tried)}",
+        f"`{hop.login}` refused every key: {_listed(tried)}{over}",
         f"put one on the server with `{copy}`, or name another with `--identity-file FILE`",
     )
 

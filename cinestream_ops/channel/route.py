@@ -56,12 +56,23 @@ class Hop:
 
 def route(target: Target) -> tuple[Hop, ...]:
     """The jump hosts in order, then the server. Raises `OpsError`."""
-    text = ssh_config.text()
+    try:
+        text = ssh_config.text()
+    except (NotImplementedError, RuntimeError, ValueError, OSError) as error:
+        raise OpsError(f"ssh_config cannot be read: {error}") from None
     paramiko = load_paramiko(match_exec="exec" in text)
     try:
         return _hops(target, text, MOST_HOPS)
-    except (paramiko.ConfigParseError, paramiko.CouldNotCanonicalize) as error:
-        raise OpsError(f"ssh_config cannot be read: {error}") from None
+    # Of an odd line the library raises whatever comes of it: there is no telling beforehand.
+    except (
+        paramiko.ConfigParseError,
+        paramiko.CouldNotCanonicalize,
+        *(ArithmeticError, AttributeError, ImportError, LookupError, OSError, RecursionError),
+        *(RuntimeError, TypeError, ValueError),
+    ) as error:
+        raise OpsError(
+            f"ssh_config cannot be read: {error}", "`ssh -G HOST` shows how `ssh` reads it"
+        ) from None
 
 
 def _hops(target: Target, text: str, left: int) -> tuple[Hop, ...]:

@@ -41,6 +41,9 @@ NO_PYTHON = "cinestream: no program"
 GATE = f"""command -v "$1" >/dev/null || {{ echo {shlex.quote(NO_PYTHON)}; exit 127; }}
 echo {shlex.quote(READY)}; exec "$@\""""
 PREAMBLE = 500  # lines
+LONGEST = 8192  # bytes of one of them
+# What cloud-init puts before root's keys: it answers so, and ends the session.
+OTHER_USER = re.compile(r"""log\s?in as the user "?([a-z_][a-z0-9_-]{0,31})\b""")
 WAIT = 30.0  # seconds for the program to begin
 PATIENCE = 5.0  # seconds
 PASSPHRASES = 3
@@ -156,10 +159,11 @@ def begin(link: Link, argv: Sequence[str], say: Say) -> Remote:
 def preamble(remote: Remote) -> str:
     """Reads up to the gate's word, and returns it; raises `Unreachable` if it never comes."""
     said: list[str] = []
-    remote.channel.settimeout(WAIT)
+    end = time.monotonic() + WAIT
     with suppress(TimeoutError):
         for _ in range(PREAMBLE):
-            line = remote.inbox.readline()
+            remote.channel.settimeout(max(end - time.monotonic(), 0.01))
+            line = remote.inbox.readline(LONGEST)
             if not line:
                 break
             said.append(line.decode(errors="replace").strip())
@@ -178,8 +182,14 @@ def never_began(remote: Remote, said: Sequence[str]) -> Unreachable:
     if user != "root" and code == bootstrap.MISSING:
         hint = "log in as `root`, or install `sudo` there"
         return Unreachable(f"`{user}` is not root, and the server has no `sudo`", hint)
-    last = (words.splitlines() or list(said) or [f"exit status {code}"])[-1]
+    lines = [line for line in (*said, *words.splitlines()) if line.strip()]
+    last = (lines or [f"exit status {code}"])[-1]
     login = remote.link.hop.login
+    if other := OTHER_USER.search("\n".join(lines)):
+        return Unreachable(
+            f"`{login}` let us in and ran nothing: {last}",
+            f"log in as `{other[1]}`: `{other[1]}@{remote.link.hop.host}` is its address",
+        )
     return Unreachable(
         f"`{login}` let us in and ran nothing: {last}",
         f"`ssh {login} true` must work, and say nothing",

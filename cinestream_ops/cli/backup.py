@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import sys
-from getpass import getpass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from cinestream_ops.cli import (
     change,
     confirm,
     files,
+    mouth,
     progress,
     session,
     shelves,
@@ -102,7 +102,7 @@ def passphrase(source: Path | None, question: str = "Passphrase of the backup") 
             "there is no terminal to ask at for the passphrase of the backup",
             "`--passphrase-file FILE` reads it from a file, `--passphrase-file -` from stdin",
         )
-    text = getpass(f"{question}: ", stream=sys.stderr) if source is None else files.text(source)
+    text = mouth.ask_unseen(question) if source is None else files.text(source)
     # An editor or `echo` ends the last line; the passphrase does not.
     found = text.removesuffix("\n").removesuffix("\r")
     if not found:

@@ -8,21 +8,26 @@ import os
 import platform
 import tempfile
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cinestream_ops import __version__
+from cinestream_ops.cli import mouth
 
 
 def report(error: BaseException, words: Sequence[str]) -> Path:
     """Where the report of *error* was written; readable by its owner alone."""
     handle, name = tempfile.mkstemp(prefix="bug-", suffix=".txt", dir=folder())
+    text = "".join((*heading(words), *traceback.format_exception(error)))
     with os.fdopen(handle, "w", encoding="utf-8") as out:
-        out.write(f"cinestream {__version__}, Python {platform.python_version()}, ")
-        out.write(f"{platform.platform()}\n")
-        out.write(f"command: {' '.join(map(masked, words))}\n\n")
-        out.writelines(traceback.format_exception(error))
+        # Whoever reads it does so on a terminal.
+        out.write("\n".join(mouth.lines(text)))
     return Path(name)
+
+
+def heading(words: Sequence[str]) -> Iterator[str]:
+    yield f"cinestream {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
+    yield f"command: {' '.join(map(masked, words))}\n\n"
 
 
 def masked(word: str) -> str:

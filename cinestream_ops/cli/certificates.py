@@ -18,7 +18,7 @@ def standing(record: Record) -> dict[str, Any]:
     good = record.get("state") in GOOD
     return {
         "state": record.get("state", "http-only"),
-        "until": show.when(record["not_after"]) if good else None,
+        "until": show.when(record.get("not_after") or 0) if good else None,
         "why": record.get("reason", ""),
         "hint": record.get("hint", ""),
         "next_try": show.when(record["next_try"]) if record.get("next_try") else None,

@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from cinestream_ops import __version__
-from cinestream_ops.cli import again
+from cinestream_ops.cli import again, show
 from cinestream_ops.cli.groups import flat
 
 Function: TypeAlias = Callable[..., None]
@@ -81,7 +81,7 @@ class Later(TyperCommand):
 
 def tell_version(asked: bool) -> None:
     if asked:
-        typer.echo(__version__)
+        show.line(__version__)
         raise typer.Exit
 
 

@@ -5,17 +5,15 @@ Questions, asked on a terminal and nowhere else.
 from __future__ import annotations
 
 import sys
-from getpass import getpass
 
-from cinestream_ops.cli import show
+from cinestream_ops.cli import mouth, show
 from cinestream_ops.errors import OpsError, UnknownHostKey
 from cinestream_ops.spec.secret import Secret
 
 
 def agreed(question: str) -> bool:
     """The answer to *question*, asked on stderr; the end of input is a no."""
-    sys.stderr.write(f"{question} [y/N] ")
-    sys.stderr.flush()
+    mouth.ask(f"{question} [y/N]")
     try:
         return sys.stdin.readline().strip().lower() in ("y", "yes")
     except UnicodeDecodeError:
@@ -46,7 +44,7 @@ def host_key(unknown: UnknownHostKey) -> bool:
 
 def passphrase(path: str) -> str | None:
     """The words that unlock the private key at *path*; None where nobody can be asked."""
-    return getpass(f"Passphrase of `{path}`: ", stream=sys.stderr) if sys.stdin.isatty() else None
+    return mouth.ask_unseen(f"Passphrase of `{path}`") if sys.stdin.isatty() else None
 
 
 def secret(name: str) -> Secret:
@@ -56,4 +54,4 @@ def secret(name: str) -> Secret:
             f"there is no terminal to ask at for the value of `{name}`",
             "`--from-file FILE` reads it from a file, `--from-file -` from stdin",
         )
-    return Secret(getpass(f"Value of {name}: ", stream=sys.stderr))
+    return Secret(mouth.ask_unseen(f"Value of {name}"))

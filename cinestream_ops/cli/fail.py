@@ -47,7 +47,8 @@ def telling(words: Sequence[str] = ()) -> Iterator[None]:
 def tell_usage(error: Exception) -> None:
     context = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError":
-        show.say(str(error))
+        for each in str(error).split("\n"):
+            show.say(each)
         return
     path = context.command_path if context else "cinestream"
     what, asking, instead = in_our_words(error).partition(". Did you mean ")

@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import json
-
 from cinestream_ops import engine
 from cinestream_ops.cli import session, show
 from cinestream_ops.cli.options import Follow, Lines, Reading, SiteName
@@ -15,5 +13,10 @@ def logs(name: SiteName, asked: Reading, follow: Follow = False, lines: Lines = 
     """Show the logs of a site's workers."""
     with session.opened(asked) as host:
         units = [*host.site(name).units, f"{name}-refresh.service"]
+        speak = as_json if asked.as_json else show.line
         for text in engine.logs(host.conversation, units, follow=follow, lines=lines):
-            show.line(json.dumps({"line": text}, ensure_ascii=False) if asked.as_json else text)
+            speak(text)
+
+
+def as_json(text: str) -> None:
+    show.json_line({"line": text})

@@ -31,7 +31,8 @@ def tell(
     for text in lines(plan) or ["Nothing to do: the server is as its specs say"]:
         speak(text)
     for text in diffs.values():
-        speak(text.rstrip("\n"))
+        for each in text.rstrip("\n").split("\n"):
+            speak(each)
 
 
 def lines(plan: Plan) -> list[str]:

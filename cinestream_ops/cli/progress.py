@@ -6,13 +6,12 @@ Work that is done within a second shows nothing.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
-from cinestream_ops.cli import show
+from cinestream_ops.cli import mouth, show
 from cinestream_ops.plan import Plan
 from cinestream_ops.plan.sentence import sentence
 from cinestream_ops.state.items import Daemon, Fence
@@ -29,7 +28,7 @@ def telling(*, quiet: bool = False) -> Iterator[Told]:
     """A function that takes news of a work, and shows them in the way that suits stderr."""
     if quiet:
         yield lambda *_: None
-    elif sys.stderr.isatty():
+    elif mouth.on_terminal(mouth.ERR):
         with bar() as told:
             yield told
     else:
@@ -66,7 +65,7 @@ def bar(clock: Callable[[], float] = time.monotonic) -> Iterator[Told]:
             drawn = started()
             task = drawn.add_task("", total=None)
         if drawn is not None:
-            drawn.update(task, description=what, completed=done, total=total or None)
+            drawn.update(task, description=mouth.visible(what), completed=done, total=total or None)
 
     try:
         yield told
@@ -76,7 +75,6 @@ def bar(clock: Callable[[], float] = time.monotonic) -> Iterator[Told]:
 
 
 def started() -> Any:
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     columns = (
@@ -84,7 +82,7 @@ def started() -> Any:
         MofNCompleteColumn(),
         TextColumn("{task.description}", markup=False),
     )
-    progress = Progress(*columns, console=Console(stderr=True), transient=True)
+    progress = Progress(*columns, console=mouth.console(mouth.ERR), transient=True)
     progress.start()
     return progress
 
@@ -108,7 +106,7 @@ def of_plan(plan: Plan, told: Told) -> Callable[[dict[str, Any]], None]:
         elif kind == "progress":
             told(detail(event), done, total)
         elif kind == "said":
-            show.say(event["text"].rstrip("\n"))
+            show.quote(event["text"].rstrip("\n"))
         elif kind == "waiting":
             waiting(event)
 

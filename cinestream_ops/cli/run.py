@@ -4,13 +4,10 @@
 
 from __future__ import annotations
 
-import json
-import sys
-
 import typer
 
 from cinestream_ops import engine
-from cinestream_ops.cli import fail, session, show, words
+from cinestream_ops.cli import fail, mouth, session, show, words
 from cinestream_ops.cli.options import NONE, Arguments, ProgramName, Reading, SiteName, Timeout
 from cinestream_ops.errors import OpsError
 from cinestream_ops.spec.names import Program
@@ -37,21 +34,21 @@ def run(
         site = host.site(name)
         if not site.release:
             raise OpsError(f"`{name}` has no source yet", "`cinestream edit-site` brings it")
-        told = as_lines if asked.as_json else as_written
+        speech = {to: mouth.Speech(to) for to in (mouth.OUT, mouth.ERR)}
+        told = as_lines if asked.as_json else lambda to, piece: speech[to].heard(piece)
         try:
             code = engine.run(host.conversation, site, called, arguments, timeout, told)
         except KeyboardInterrupt:
             show.say("Interrupted; the program is stopped, and what it did stays done")
             raise typer.Exit(fail.INTERRUPTED) from None
+        finally:
+            for each in speech.values():
+                each.ended()
     if asked.as_json:
-        show.line(json.dumps({"code": code}))
+        show.json_line({"code": code})
     raise typer.Exit(code)
-
-
-def as_written(to: str, piece: bytes) -> None:
-    show.raw(sys.stdout if to == "out" else sys.stderr, piece)
 
 
 def as_lines(to: str, piece: bytes) -> None:
     text = piece.decode(errors="replace")
-    show.line(json.dumps({"to": f"std{to}", "text": text}, ensure_ascii=False))
+    show.json_line({"to": f"std{to}", "text": text})

@@ -1,18 +1,17 @@
 """
 How a command speaks: data to stdout, everything else to stderr.
 
-Colour never carries meaning alone, and rich is imported only where a terminal can show it.
+Colour never carries meaning alone, and rich is imported only where a terminal can show it.  All of
+it leaves by `cli.mouth`.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import IO, Any, TextIO
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from cinestream_ops.cli import mouth
 
 RED, YELLOW, CYAN = "31", "33", "36"
 MOST = 8  # names in a sentence
@@ -21,62 +20,54 @@ KIB, MIB = 1 << 10, 1 << 20
 
 def say(text: str = "") -> None:
     """A line for the person who looks on."""
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()
+    mouth.put(mouth.ERR, text)
 
 
 def error(what: str, hint: str = "") -> None:
-    say(f"{painted('error:', RED)} {what}")
+    told("error:", RED, what)
     hints(hint)
 
 
 def warning(what: str, hint: str = "") -> None:
-    say(f"{painted('warning:', YELLOW)} {what}")
+    told("warning:", YELLOW, what)
     hints(hint)
 
 
 def hints(hint: str) -> None:
     if hint:
-        say(f"{painted('hint:', CYAN)} {hint}")
+        told("hint:", CYAN, hint)
+
+
+def told(word: str, colour: str, text: str) -> None:
+    """*text* behind its *word*; further lines of it stand in, lest they pass for words of ours."""
+    first, *more = mouth.lines(text)
+    mouth.put(mouth.ERR, first, mark=f"{painted(word, colour)} ")
+    for each in more:
+        say(f"  {each}" if each else "")
+
+
+def quote(text: str) -> None:
+    """What another program says, which is none of our words."""
+    for each in mouth.lines(text):
+        say(f"  | {each}")
 
 
 def painted(word: str, colour: str) -> str:
-    return f"\033[1;{colour}m{word}\033[0m" if coloured(sys.stderr) else word
-
-
-def coloured(stream: IO[str]) -> bool:
-    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return f"\033[1;{colour}m{word}\033[0m" if mouth.coloured(mouth.ERR) else word
 
 
 def line(text: str = "") -> None:
     """A line of data."""
-    with read(sys.stdout):
-        sys.stdout.write(f"{text}\n")
-        sys.stdout.flush()
-
-
-def raw(stream: TextIO, piece: bytes) -> None:
-    """*piece* as it is, to stdout or stderr."""
-    with read(stream):
-        stream.flush()
-        stream.buffer.write(piece)
-        stream.buffer.flush()
-
-
-@contextmanager
-def read(stream: TextIO) -> Iterator[None]:
-    """Leave when nobody reads *stream* any more."""
-    try:
-        yield
-    except BrokenPipeError:
-        # Whoever read it has enough; the interpreter must not stumble over the rest at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-        raise SystemExit(1) from None
+    mouth.put(mouth.OUT, text)
 
 
 def data(value: Any) -> None:
     """*value* as JSON."""
-    line(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    json_line(value, indent=2)
+
+
+def json_line(value: Any, indent: int | None = None) -> None:
+    mouth.write(mouth.OUT, f"{mouth.as_json(value, indent)}\n")
 
 
 def rows(
@@ -115,7 +106,10 @@ def few(names: Sequence[str]) -> str:
 
 def when(seconds: float) -> str:
     """A time, given in seconds since the epoch."""
-    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
+    try:
+        return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
+    except (OverflowError, ValueError, OSError):  # of a year that no calendar has
+        return f"{seconds:g} s"
 
 
 def size(count: int) -> str:
@@ -124,7 +118,9 @@ def size(count: int) -> str:
 
 
 def table(headings: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
-    if sys.stdout.isatty():
+    headings = [*map(mouth.visible, headings)]
+    cells = [[*map(mouth.visible, each)] for each in cells]
+    if mouth.on_terminal(mouth.OUT):
         rich_table(headings, cells)
     else:
         plain_table(headings, cells)
@@ -141,13 +137,12 @@ def plain_table(headings: Sequence[str], cells: Sequence[Sequence[str]]) -> None
 
 def rich_table(headings: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for heading in headings:
-        drawn.add_column(heading, overflow="fold")
+        drawn.add_column(Text(heading), overflow="fold")
     for each in cells:
         drawn.add_row(*map(Text, each))
-    Console().print(drawn)
+    mouth.console(mouth.OUT).print(drawn)

@@ -34,7 +34,7 @@ def wanted(host: Session, file: Path | None) -> Wanted:
         return Wanted(host.house)
     text = files.text(file)
     try:
-        told = tomllib.loads(text)
+        told = toml.parsed(text)
     except tomllib.TOMLDecodeError:
         toml.parse_file(text, str(file))  # It says so with the line.
         raise

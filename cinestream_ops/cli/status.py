@@ -4,19 +4,17 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cinestream_ops import engine
-from cinestream_ops.cli import findings, session, show
+from cinestream_ops.cli import findings, mouth, session, show
 from cinestream_ops.cli.options import MaybeSite, Reading, Watch
 from cinestream_ops.cli.session import Session
 from cinestream_ops.engine import clocks
 
 EVERY = 2.0  # seconds
-CLEAR = "\033[H\033[2J"
 MIB = 1 << 20
 
 SITES = {
@@ -46,8 +44,7 @@ def status(asked: Reading, name: MaybeSite = "", watch: Watch = False) -> None:
         found = tell(host, names, by_worker=bool(name), as_json=asked.as_json)
         while watch:
             time.sleep(EVERY)
-            if sys.stdout.isatty():
-                sys.stdout.write(CLEAR)
+            mouth.clear()
             found = tell(host, names, by_worker=bool(name), as_json=asked.as_json)
     findings.leave(found)
 

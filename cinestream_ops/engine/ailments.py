@@ -32,7 +32,7 @@ def ailments(site: Told) -> Iterator[Finding]:
 def bereft(site: Told) -> Iterator[Finding]:
     """The MongoDB of *site*, if it does not answer: in the same words for all that need it."""
     lost = site.get("mongodb")
-    if lost:
+    if lost and lost["where"] in PLACES:
         level = "warn" if all(each["ready"] for each in site["workers"]) else "stop"
         yield finding(level, f"MongoDB{PLACES[lost['where']]} {lost['why']}", HELP[lost["where"]])
 

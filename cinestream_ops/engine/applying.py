@@ -20,7 +20,7 @@ from cinestream_ops.channel.conversation import (
 )
 from cinestream_ops.engine.carried import Carried
 from cinestream_ops.engine.planning import NOTHING, uploads
-from cinestream_ops.errors import OpsError, UnknownHostKey
+from cinestream_ops.errors import OpsError, StrangeAnswer, UnknownHostKey
 from cinestream_ops.plan import Plan
 from cinestream_ops.state import items, steps
 from cinestream_ops.state.items import EnvFile
@@ -61,6 +61,8 @@ def apply(
             commit(conversation, event.get("token"))
         if event["event"] == "outcome":
             follow_ups.append(event)
+            if len(follow_ups) > len(plan.steps):
+                raise StrangeAnswer("outcomes of more steps than it was given")
     if event["event"] != "done":
         raise AgentBug(f"`{event['event']}` was its last word about a change")
     return Outcome(tuple(follow_ups))

@@ -20,7 +20,7 @@ from cinestream_ops.desired import places
 from cinestream_ops.engine import backups_folder, backups_lock
 from cinestream_ops.engine.backups_folder import Shelf, Stored
 from cinestream_ops.engine.looking import Found
-from cinestream_ops.errors import OpsError
+from cinestream_ops.errors import OpsError, StrangeAnswer
 from cinestream_ops.spec.backup import (
     DOCUMENTS,
     ENV,
@@ -36,6 +36,9 @@ from cinestream_ops.spec.site import Site
 from cinestream_ops.spec.words import NotAllowed
 
 PLAIN_ENV = ".env"  # as the server calls it; it never gets to a disk by this name
+LARGEST_ENV = 16 << 20  # bytes
+GROWTH = 1 << 30  # bytes beyond twice what was announced: a site goes on while it is saved
+LEAST = 4096  # bytes that a file takes, however little is in it
 Told = Callable[[str, int, int], None]
 
 
@@ -107,13 +110,19 @@ class Taker:
     def __init__(self, draft: Draft, needed: int, report: Told) -> None:
         self.env = b""
         self._draft, self._needed, self._report = draft, needed, report
-        self._size = 0
+        self._size = self._taken = 0
 
     def took(self, to: str, piece: bytes) -> None:
         if to == PLAIN_ENV:
             self.env += piece
+            if len(self.env) > LARGEST_ENV:
+                raise StrangeAnswer("a `.env` without end")
             return
-        self._draft.write(part_name(to), piece)
+        name = part_name(to)
+        self._taken += len(piece) + (name not in self._draft.parts) * LEAST
+        if self._taken > 2 * self._needed + GROWTH:
+            raise StrangeAnswer(f"far more than the {self._needed >> 20} MiB that it announced")
+        self._draft.write(name, piece)
         self._size += len(piece)
         self._report(f"save {to}", self._size >> 20, max(self._needed, self._size) >> 20)
 

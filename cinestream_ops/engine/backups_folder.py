@@ -6,6 +6,7 @@ A shelf is a directory on this machine, or one that SFTP reaches; nothing here c
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,8 @@ from cinestream_ops.agent import backup_shelf
 from cinestream_ops.agent.backup_shelf import NO_FILE
 from cinestream_ops.errors import BadSpec, Fault, NotFound, OpsError
 from cinestream_ops.spec.backup import MANIFEST, Manifest, Part, PartName, manifest
+
+LARGEST = 64 << 20  # bytes of a part that is read whole: a manifest, a spec, an `.env`
 
 
 class Writing(Protocol):
@@ -65,7 +68,24 @@ class Stored:
             yield from self.shelf.pieces(self.path)
 
     def content(self) -> bytes:
-        return b"".join(self.chunks())
+        with told_of(self):
+            return whole(self)
+
+
+def whole(what: Stored) -> bytes:
+    """
+    All of a small file; raises `OSError` for what is none, and for one that is too large.
+
+    Others may have put there a pipe, a link to a device, or a file that does not end.
+    """
+    if not 0 <= what.shelf.size(what.path) <= LARGEST:
+        raise OSError(errno.EFBIG, "it is not a file, or too large", str(what))
+    content = bytearray()
+    for piece in what.shelf.pieces(what.path):
+        content += piece
+        if len(content) > LARGEST:
+            raise OSError(errno.EFBIG, "it is too large", str(what))
+    return bytes(content)
 
 
 @contextmanager
@@ -81,7 +101,7 @@ def read(folder: Stored) -> Manifest:
     """The manifest in *folder*; raises `NotFound` or `BadSpec`."""
     where = folder / MANIFEST
     try:
-        text = b"".join(where.shelf.pieces(where.path)).decode()
+        text = whole(where).decode()
         return manifest(json.loads(text), str(where))
     except (FileNotFoundError, NotADirectoryError):
         raise NotFound(
@@ -90,7 +110,7 @@ def read(folder: Stored) -> Manifest:
         ) from None
     except OSError as error:
         raise OpsError(f"`{where}` cannot be read: {error.strerror}") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise BadSpec([Fault(str(where), "is not JSON", "the backup is damaged")]) from None
 
 

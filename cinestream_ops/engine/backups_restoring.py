@@ -91,7 +91,7 @@ def refuse_small_server(saved: Manifest, found: Found) -> None:
 
 def read_spec(folder: Stored, saved: Manifest) -> dict[str, Any]:
     try:
-        return tomllib.loads(content(folder, saved, PartName(SPEC)).decode())
+        return toml.parsed(content(folder, saved, PartName(SPEC)).decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError):
         where = str(folder / SPEC)
         raise BadSpec([Fault(where, "is not TOML", "the backup is damaged")]) from None

@@ -73,7 +73,7 @@ def requirements(conversation: Conversation, was: Site) -> dict[str, bytes]:
     path = f"{places.venv(was)}/requirements.txt"
     # Only what was looked at may be read.
     conversation.ask({"do": "look", "ask": [words(File(path, b""))], "brief": True})
-    text = conversation.ask({"do": "read", "paths": [path]})["files"][path]
+    text = conversation.ask({"do": "read", "paths": [path]})["files"].get(path)
     content = b64decode(text or "")
     if digest(content) != was.requirements:
         raise OpsError(

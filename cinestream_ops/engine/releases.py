@@ -9,9 +9,9 @@ from typing import Any
 
 from cinestream_ops.channel.conversation import Conversation
 from cinestream_ops.desired import places
-from cinestream_ops.engine.source import fields
 from cinestream_ops.spec.past import Past
 from cinestream_ops.spec.site import Site
+from cinestream_ops.spec.site_file import fields
 from cinestream_ops.state.items import File, words
 
 
@@ -20,6 +20,6 @@ def told_by_release(conversation: Conversation, site: Site, past: Past) -> dict[
     path = f"{places.home(site)}/releases/{past.release[: places.SHORT]}/site.toml"
     # Only what was looked at may be read.
     conversation.ask({"do": "look", "ask": [words(File(path, b""))], "brief": True})
-    text = conversation.ask({"do": "read", "paths": [path]})["files"][path]
-    told = fields(b64decode(text).decode()) if text else {}
+    text = conversation.ask({"do": "read", "paths": [path]})["files"].get(path)
+    told = fields(b64decode(text)) if text else {}
     return {name: value for name, value in told.items() if name != "memory"}

@@ -4,9 +4,9 @@ A site's source: a tree of the owner's or of ours, and what it needs.
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
-import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,12 +19,14 @@ from cinestream_ops.engine.shipped import folder
 from cinestream_ops.engine.source_error import SourceError
 from cinestream_ops.engine.spool import Spool
 from cinestream_ops.engine.trees import pack
+from cinestream_ops.spec import site_file
 from cinestream_ops.spec.faults import safe
 from cinestream_ops.spec.names import without_credentials
 from cinestream_ops.state.items import digest
 
 BUNDLED = "bundled"
 CLONE_TIMEOUT = 300  # seconds
+LARGEST = 1 << 20  # bytes of a `site.toml`
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def read_source(
 
 
 def packed(root: Path, chosen: Selection, requirements: bytes, commit: str = "") -> Source:
-    told = defaults(root / "site.toml")
+    told = defaults(root)
     static = told.get("static", "")
     tree = Spool()
     pack(root, chosen.files, tree.file, static=static if isinstance(static, str) else "")
@@ -97,16 +99,7 @@ def packed(root: Path, chosen: Selection, requirements: bytes, commit: str = "")
 
 def includes(root: Path) -> list[str]:
     """What the tree's own `site.toml` has sent although git ignores it, as what was built is."""
-    manifest = root / "site.toml"
-    told = tomllib.loads(manifest.read_text("utf-8")) if manifest.exists() else {}
-    table = told.get("source", {})
-    names = table.get("include", []) if isinstance(table, dict) else None
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise SourceError(
-            "`include` under `[source]` in `site.toml` is not a list of paths",
-            'write it as in `include = ["static/dist"]`',
-        )
-    found = [name.rstrip("/") for name in names]
+    found = site_file.included(manifest(root))
     refuse_missing(root, found, "`include` in `site.toml` names what there is to be sent")
     return found
 
@@ -118,22 +111,25 @@ def refuse_missing(root: Path, names: Collection[str], hint: str) -> None:
             raise SourceError(f"the source has no `{safe(name)}`", hint)
 
 
-def defaults(manifest: Path) -> dict[str, Any]:
+def defaults(root: Path) -> dict[str, Any]:
     """The fields of a `Site` that the tree's own `site.toml` sets."""
-    return fields(manifest.read_text("utf-8")) if manifest.exists() else {}
+    return site_file.fields(manifest(root))
 
 
-def fields(manifest: str) -> dict[str, Any]:
-    told = tomllib.loads(manifest)
-    found = {
-        "memory": told.get("worker", {}).get("memory"),
-        "static": told.get("static", {}).get("directory"),
-        "refresh": told.get("refresh"),
-        "indexes": told.get("index"),
-        "limits": told.get("limit"),
-        "caches": told.get("cache"),
-    }
-    return {name: value for name, value in found.items() if value is not None}
+def manifest(root: Path) -> bytes:
+    """The tree's own `site.toml`; empty if it has none."""
+    path = root / site_file.NAME
+    try:
+        # Whoever made the tree may have put anything there: a pipe, a device, another's file.
+        if not os.path.lexists(path):
+            return b""
+        if path.is_symlink() or not path.is_file():
+            raise SourceError(f"`{path}` is not a file")
+        if path.stat().st_size > LARGEST:
+            raise SourceError(f"`{path}` is larger than {LARGEST >> 10} KiB")
+        return path.read_bytes()
+    except OSError as error:
+        raise SourceError(f"`{path}` cannot be read: {error.strerror}") from None
 
 
 def is_git(source: str) -> bool:

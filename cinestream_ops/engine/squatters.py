@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping
 
 from cinestream_ops.channel.conversation import Conversation
+from cinestream_ops.errors import StrangeAnswer
 from cinestream_ops.spec.site import Site
 from cinestream_ops.state.facts import Facts
 
@@ -28,8 +29,11 @@ def named(conversation: Conversation, ports: Iterable[int]) -> dict[int, str]:
         return {}
     # As of workers that nobody knows: what a worker's port is taken by is a part of its status.
     units = [f"squatter@{port}.service" for port in asked]
-    told = conversation.ask({"do": "status", "sites": {"": units}})["sites"][0]["workers"]
-    return {port: each["squatter"] for port, each in zip(asked, told, strict=True)}
+    sites = conversation.ask({"do": "status", "sites": {"": units}})["sites"]
+    told = [each["squatter"] for site in sites for each in site["workers"]]
+    if len(told) != len(asked):
+        raise StrangeAnswer("`status` of other workers")
+    return dict(zip(asked, told, strict=True))
 
 
 def sentence(ports: Collection[int], holders: Mapping[int, str]) -> str:

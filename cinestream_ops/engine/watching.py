@@ -13,6 +13,7 @@ from cinestream_ops.engine import backups_standing, clocks, squatters
 from cinestream_ops.engine.ailments import ailments, once
 from cinestream_ops.engine.looking import Found
 from cinestream_ops.engine.planning import plan
+from cinestream_ops.errors import StrangeAnswer
 from cinestream_ops.spec import toml
 from cinestream_ops.spec.site import Site
 
@@ -28,6 +29,8 @@ def status(
     where = found.house.server.mongodb.mode if found.house.server and needing else ""
     told = conversation.ask({"do": "status", "sites": units, "mongodb": where})
     lost = {"where": where, "why": told["mongodb"]} if told["mongodb"] else None
+    if sorted(each["name"] for each in told["sites"]) != sorted(names):
+        raise StrangeAnswer("`status` of other sites")
     saved = backups_standing.standing(conversation, map(found.house.sites.__getitem__, names))
     taken = squatted(conversation, found, names)
     more = {

@@ -123,4 +123,7 @@ def literal(value: object) -> str:
 
 
 def as_toml(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    # Python writes no number down that has thousands of digits.
+    return hex(value) if isinstance(value, int) and abs(value) >= 2**64 else str(value)

@@ -38,6 +38,7 @@ def written_by(tables: Tables) -> Version:
 
 def version_of(specs: Mapping[str, str]) -> Version:
     """The version that last made the server of *specs*, which are text by its path."""
+    # It was read before, or there would be no facts to plan with.
     return written_by({"server": tomllib.loads(specs.get("server.toml", ""))})
 
 

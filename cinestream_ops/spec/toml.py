@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -41,7 +41,7 @@ class Reader:
 
     def table(self, where: str, text: str) -> Table:
         try:
-            return tomllib.loads(text)
+            return parsed(text)
         except tomllib.TOMLDecodeError as error:
             self.faults.append(syntax(where, str(error)))
             return {}
@@ -115,7 +115,7 @@ def readable(texts: Mapping[str, str]) -> Iterator[tuple[str, Table]]:
     """The tables in those of *texts* that are TOML."""
     for where, text in texts.items():
         with suppress(tomllib.TOMLDecodeError):
-            yield where, tomllib.loads(text)
+            yield where, parsed(text)
 
 
 def parse_file(text: str, where: str = "") -> House:
@@ -199,6 +199,37 @@ def plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {str(name): str(text) for name, text in value.items()}
     return str(value) if isinstance(value, str) else value
+
+
+def parsed(text: str) -> dict[str, Any]:
+    """
+    The table in *text*; raises `tomllib.TOMLDecodeError` for whatever is none.
+
+    A whole number has 64 bits (TOML 1.0, "Integer"), which tomllib leaves to us.
+    """
+    try:
+        table = tomllib.loads(text)
+        refuse_huge(table)
+    except tomllib.TOMLDecodeError:
+        raise
+    except RecursionError:
+        raise tomllib.TOMLDecodeError("It is nested too deeply") from None
+    except ValueError as error:
+        raise tomllib.TOMLDecodeError(str(error)) from None
+    return table
+
+
+def refuse_huge(value: object) -> None:
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise tomllib.TOMLDecodeError("A number has more than 64 bits")
+    for each in inside(value):
+        refuse_huge(each)
+
+
+def inside(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def syntax(where: str, message: str) -> Fault:

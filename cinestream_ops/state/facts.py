@@ -58,7 +58,7 @@ class Facts:
 
 def facts(told: Mapping[str, Any]) -> Facts:
     """The facts that the agent's answer tells of."""
-    machine = {**told["machine"], "addresses": tuple(told["machine"]["addresses"])}
+    machine = {**told["machine"], "addresses": tuple(told["machine"].get("addresses", ()))}
     return Facts(
         machine=Machine(**machine),
         specs=told["specs"],

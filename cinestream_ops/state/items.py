@@ -15,6 +15,8 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Dict, Mapping, Optional, Tuple, Type
 
 Fact = Optional[Dict[str, Any]]  # None: there is nothing
+# Of a `.env` that is a file, and not what somebody put in its place.
+ENV_FACT = {"mode", "owner", "group", "plain", "hidden"}
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class EnvFile(Item):
     dropped: Tuple[str, ...] = ()
 
     def met_by(self, fact: Fact) -> bool:
-        if fact is None or self.given:
+        if fact is None or self.given or not fact.keys() >= ENV_FACT:
             return False
         same = all(fact[field] == getattr(self, field) for field in ("mode", "owner", "group"))
         hidden = {*dict(self.generated), *self.secrets}

@@ -22,7 +22,7 @@ BESIDE = Path(__file__).parents[1] / "owner/sites/bottle_site"
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:
-        if item.path.is_relative_to(here) and "attacked" in getattr(item, "fixturenames", ()):
+        if item.path.is_relative_to(here) and "stranger" in item.fixturenames:
             item.add_marker(pytest.mark.lab)
 
 

@@ -262,3 +262,37 @@ def test_the_greatest_file_is_read_in_pieces(shelf):
     assert len(content) == stored.size
     assert content == stored.content()
     assert 1 << 18 >= max(map(len, stored.chunks()))
+
+
+MANIFESTS = {
+    "nested without end": b"[" * 100_000,
+    "tables without end": b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
+    "no number": b'{"format": 1e999}',
+    "bytes": b"\xff\xfe",
+}
+
+
+@pytest.mark.parametrize("content", MANIFESTS.values(), ids=MANIFESTS)
+def test_a_manifest_from_strange_hands_is_a_sentence(backup, folder, content):
+    (folder / "manifest.json").write_bytes(content)
+
+    with pytest.raises(BadSpec):
+        backups_folder.read(backup)
+
+
+def test_a_manifest_larger_than_any_is_not_read(backup, folder):
+    with (folder / "manifest.json").open("wb") as file:
+        file.truncate(backups_folder.LARGEST + 1)
+
+    with pytest.raises(OpsError, match="too large"):
+        backups_folder.read(backup)
+
+
+def test_a_manifest_that_leads_to_a_device_is_not_read(tmp_path):
+    shelf = Directory(tmp_path)
+    folder, _ = saved(shelf)
+    (tmp_path / folder.path / "manifest.json").unlink()
+    (tmp_path / folder.path / "manifest.json").symlink_to("/dev/zero")
+
+    with pytest.raises(OpsError, match="not a file"):
+        backups_folder.read(folder)

@@ -36,6 +36,7 @@ SAMPLES = [
     errors.UnknownHostKey("10.0.0.1", "ssh-ed25519", "SHA256:abc"),
     Unvouched("10.0.0.1", HostKey("ssh-ed25519", b"key"), "known_hosts", hashed=False),
     LockedKey("~/.ssh/id_ed25519"),
+    errors.StrangeAnswer("`facts` without its `machine`"),
     errors.ChangedHostKey("`10.0.0.1` shows another host key than the one on record"),
     errors.NotFound("there is no site `blgo`", "did you mean `blog`?"),
     SourceError("`./shop` is not a directory", "name the folder that holds the site"),

@@ -9,7 +9,7 @@ import json
 import pytest
 
 from cinestream_ops import engine
-from cinestream_ops.cli import early, run
+from cinestream_ops.cli import early, mouth, run
 from cinestream_ops.errors import Refused
 from cinestream_ops.spec import toml
 from cinestream_ops.spec.names import Program
@@ -87,8 +87,8 @@ def test_what_follows_two_dashes_is_for_the_program_alone(line, ours):
 
 
 def test_bytes_are_written_as_they_are(capfdbinary):
-    run.as_written("out", b"\xff\x00out")
-    run.as_written("err", b"\xfeerr")
+    mouth.Speech("out").heard(b"\xff\x00out")
+    mouth.Speech("err").heard(b"\xfeerr")
 
     assert (b"\xff\x00out", b"\xfeerr") == tuple(capfdbinary.readouterr())
 

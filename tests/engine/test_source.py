@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from cinestream_ops.engine.source import SourceError, read_source
+from cinestream_ops.errors import OpsError
 from cinestream_ops.spec import toml
 
 TREE = {"app.py": "app = print\n", "pkg/__init__.py": "", "pkg/page.html": "<p>", "run.sh": "ls\n"}
@@ -203,7 +204,7 @@ def test_a_clone_tells_its_commit(tree, tmp_path):
 def test_an_include_that_is_none_is_refused(tree, told):
     (tree / "site.toml").write_text(f"[source]\ninclude = {told}\n")
 
-    with pytest.raises(SourceError, match=r"`include`|the source has no"):
+    with pytest.raises(OpsError, match=r"include|the source has no"):
         read(tree)
 
 

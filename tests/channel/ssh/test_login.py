@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import base64
 import os
 import signal
+import struct
 import subprocess
 
 import pytest
@@ -189,3 +191,64 @@ def test_a_public_key_alone_picks_the_agents_key(server, ground, home, agent):
     (home / ".ssh/config").write_text(f"IdentitiesOnly yes\nIdentityFile {public}\n")
 
     assert meets(server.but(identity_file=""))
+
+
+SK = b"sk-ssh-ed25519@openssh.com"
+
+
+def string(content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + content
+
+
+def security_key(path) -> str:
+    """A private key whose secret is in hardware (OpenSSH, PROTOCOL.u2f and PROTOCOL.key)."""
+    public = string(SK) + string(bytes(range(32))) + string(b"ssh:")
+    private = bytes(8) + public + b"\x01" + string(b"handle") + string(b"") + string(b"yubi")
+    private += bytes(range(1, 1 + -len(private) % 8))
+    head = b"openssh-key-v1\0" + string(b"none") + string(b"none") + string(b"")
+    whole = head + struct.pack(">I", 1) + string(public) + string(private)
+    text = base64.encodebytes(whole).decode()
+    path.write_text(
+        f"-----BEGIN OPENSSH PRIVATE KEY-----\n{text}-----END OPENSSH PRIVATE KEY-----\n"
+    )
+    path.chmod(0o600)
+    path.with_suffix(".pub").write_text(f"{SK.decode()} {base64.b64encode(public).decode()} yubi\n")
+    return str(path)
+
+
+def test_a_key_in_hardware_is_passed_over_for_the_next(server, ground, home):
+    config = f"IdentityFile {security_key(home / 'hard')}\nIdentityFile {ground.key('owner')}\n"
+    (home / ".ssh/config").write_text(config)
+
+    assert meets(server.but(identity_file=""))
+
+
+def test_a_key_in_hardware_alone_is_named(server, home):
+    port = server.target.port
+    (home / ".ssh/config").write_text(f"IdentityFile {security_key(home / 'hard')}\n")
+
+    refused, hint = refusal(server.but(identity_file=""))
+
+    assert (
+        f"there is no SSH key for `root@127.0.0.1:{port}` that can be used "
+        "(`~/hard` passed over: no key that can be used here)"
+    ) == refused
+    assert "`ssh` alone" in hint
+
+
+def test_a_key_in_hardware_that_the_agent_has_is_passed_over(server, ground, home, agent):
+    agent()
+    subprocess.run(["ssh-add", "-q", security_key(home / "hard")], check=True)
+    agent("owner")
+
+    assert meets(server.but(identity_file=""))
+
+
+def test_what_a_cloud_image_answers_is_told(another, ground):
+    said = 'Please login as the user "debian" rather than the user "root".'
+    cloud = another(f"ForceCommand echo '{said}'; echo; exit 142")
+
+    refused, hint = refusal(cloud.target)
+
+    assert f"`root@127.0.0.1:{cloud.target.port}` let us in and ran nothing: {said}" == refused
+    assert "log in as `debian`: `debian@127.0.0.1` is its address" == hint
