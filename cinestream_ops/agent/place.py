@@ -59,6 +59,11 @@ class Place:
         except FileNotFoundError:
             return None
 
+    @property
+    def handle(self) -> str:
+        """A path to the name itself that leads through the opened folder, whatever its own is."""
+        return f"/proc/self/fd/{self.fd}/{self.name}"
+
     def is_file(self) -> bool:
         found = self.stat()
         return bool(found and stat.S_ISREG(found.st_mode))
