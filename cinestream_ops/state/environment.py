@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from typing import FrozenSet, Iterable, List
 
-# Which a program of a site has, and gets from us.
+from cinestream_ops.state import paths
+
+# Which a program of a site has from us.
 SETTLED: FrozenSet[str] = frozenset({"PATH", "HOME", "PYTHONPATH"})
 LOADER = """
 LD_AUDIT LD_BIND_NOT LD_BIND_NOW LD_DEBUG LD_DEBUG_OUTPUT LD_DYNAMIC_WEAK LD_HWCAP_MASK
@@ -35,6 +37,11 @@ GIT_SSH_COMMAND GIT_TEMPLATE_DIR
 # Those that nobody has from us; in a fixed order, for it is written into unit files.
 STEERING = tuple(sorted(f"{LOADER} {PYTHON} {SHELLS} {OTHERS}".split()))
 NAMES = SETTLED.union(STEERING)
+
+
+def settled(home: str, source: str) -> List[str]:
+    """What stands before a command whose other variables come out of a `.env`."""
+    return ["/usr/bin/env", f"PATH={paths.PROGRAMS}", f"HOME={home}", f"PYTHONPATH={source}"]
 
 
 def steers(name: str) -> bool:

@@ -120,7 +120,7 @@ class Directory(Item):
 
     @property
     def acl(self) -> str:
-        """The list that lets them, in the short text form of acl(5)."""
+        """What lets them, in the short text form of getfacl(1)."""
         user, group, others = (letters(self.mode >> bits & 7) for bits in (6, 3, 0))
         named = f"user:{self.through}:--x"
         return f"user::{user},{named},group::{group},mask::{group},other::{others}"
