@@ -148,7 +148,7 @@ def test_a_home_that_was_the_sites_becomes_roots_and_nobody_notices(gallery: Sta
     bare = "import os; os.removexattr('/var/www/gallery', 'system.posix_acl_access')"
     host.runs("/usr/bin/python3", "-c", bare)
     host.sh("cd /var/www/gallery && chown gallery:www-data . && chmod 0750 .")
-    assert "change folder `/var/www/gallery`" in owner.types("apply --plan").err
+    assert "change folder `/var/www/gallery`" in owner.types("apply --plan").out
 
     with Readers(host, "gallery.localhost") as visitors:
         owner.types("apply --yes")
