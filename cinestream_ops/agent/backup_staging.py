@@ -14,10 +14,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List
 
-from cinestream_ops.agent import backup_child, backup_database, lock, mongodb, recover, users
+from cinestream_ops.agent import (
+    backup_child,
+    backup_database,
+    disk,
+    lock,
+    mongodb,
+    recover,
+    users,
+)
 from cinestream_ops.agent.kit import Kit
 from cinestream_ops.agent.refused import Refused
-from cinestream_ops.state.items import Database, User
+from cinestream_ops.state import homes
+from cinestream_ops.state.items import Database, Directory, User
 from cinestream_ops.state.steps import PUT, REMOVE, Step
 
 MARKS = "restoring"
@@ -120,14 +129,9 @@ def mark(order: Order, kit: Kit) -> Path:
 def put(order: Order, kit: Kit, fill: Callable[[Order, Kit], Dict[str, Any]]) -> Dict[str, Any]:
     home, user = order["home"], order["user"]
     users.do(Step(PUT, User(user, home)), kit)
-    Path(home).mkdir(0o711)
-    Path(home, "data").mkdir(0o700)
-    shutil.chown(f"{home}/data", user, user)
-    told = fill(order, kit)
-    # Only now: whoever has it could lead root elsewhere with a link.
-    shutil.chown(home, user, "www-data")
-    Path(home).chmod(0o750)
-    return told
+    disk.put(homes.home(home, user))
+    disk.put(Directory(f"{home}/data", 0o700, user, user))
+    return fill(order, kit)
 
 
 def unpacked(order: Order, kit: Kit) -> Dict[str, Any]:

@@ -10,7 +10,7 @@ import os
 import stat
 from typing import Any, Callable, Dict, List, Sequence
 
-from cinestream_ops.agent import place
+from cinestream_ops.agent import acl, place
 from cinestream_ops.agent.kinds import RESTORE
 from cinestream_ops.agent.kit import Kit
 from cinestream_ops.agent.place import Place
@@ -50,10 +50,16 @@ def told(item: Item, here: Place, found: os.stat_result) -> Fact:
     if isinstance(item, Symlink) and sort == stat.S_IFLNK:
         return {"target": here.link()}
     if isinstance(item, Directory) and sort == stat.S_IFDIR:
-        return place.mark(found)
+        return mark(here, found)
     if isinstance(item, File) and sort == stat.S_IFREG:
         return {"digest": items.digest(here.content()), **place.mark(found)}
     return other(found)
+
+
+def mark(here: Place, found: os.stat_result) -> Dict[str, Any]:
+    """What `place.mark` tells, and of a folder its access control list, if it has one."""
+    listed = acl.read(here.handle) if stat.S_ISDIR(found.st_mode) else ""
+    return {**place.mark(found), **({"acl": listed} if listed else {})}
 
 
 def other(found: os.stat_result) -> Fact:
@@ -103,10 +109,9 @@ def put_symlink(here: Place, item: Symlink) -> None:
 
 
 def put_directory(here: Place, item: Directory) -> None:
-    uid, gid = place.owner_id(item.owner), place.group_id(item.group)
     if not here.stat():
         os.mkdir(here.name, 0o700, dir_fd=here.fd)
-    set_mark(here, uid, gid, item.mode)
+    set_mark(here, item.mark)
     os.fsync(here.fd)
 
 
@@ -117,14 +122,20 @@ PUTS: Dict[str, Callable[..., None]] = {
 }
 
 
-def set_mark(here: Place, uid: int, gid: int, mode: int) -> None:
+def set_mark(here: Place, wanted: Dict[str, Any]) -> None:
+    """As `mark` tells it; at no moment is anybody kept out who may come in before and after."""
+    uid, gid = place.owner_id(wanted["owner"]), place.group_id(wanted["group"])
     try:
         fd = os.open(here.name, place.FOLDER | os.O_NOFOLLOW, dir_fd=here.fd)
     except OSError:
         raise Refused(f"`{here.path}` is not a folder") from None
     try:
+        if listed := wanted.get("acl"):
+            acl.write(fd, listed, here.path)
         place.own(fd, uid, gid)
-        os.fchmod(fd, mode)
+        if not listed:
+            acl.remove(fd)
+        os.fchmod(fd, wanted["mode"])
     finally:
         os.close(fd)
 
@@ -170,10 +181,10 @@ def back(step: Step) -> List[Step]:
         with Place(step.item.name) as here:
             here.discard_kept()
             found = here.stat()
+            # Nothing of a file's content: the kept file itself is what comes back.
+            before = mark(here, found) if found else None
     except FileNotFoundError:
-        found = None
-    # Nothing of a file's content: the kept file itself is what comes back.
-    before = place.mark(found) if found else None
+        before = None
     return [Step(RESTORE, step.item, before, step.phase, step.site)]
 
 
@@ -184,8 +195,7 @@ def restore(here: Place, step: Step) -> None:
     else:
         here.bring_back()
         if isinstance(step.item, Directory):
-            uid, gid = place.owner_id(step.before["owner"]), place.group_id(step.before["group"])
-            set_mark(here, uid, gid, step.before["mode"])
+            set_mark(here, step.before)
     os.fsync(here.fd)
 
 

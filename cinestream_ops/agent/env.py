@@ -12,7 +12,7 @@ import re
 import stat
 from base64 import urlsafe_b64encode
 from contextlib import suppress
-from typing import Dict, Iterable, Iterator, Sequence
+from typing import Dict, Iterable, Iterator, Optional, Sequence
 from urllib.parse import parse_qsl, quote, urlencode
 
 from cinestream_ops.agent import disk, dotenv, place
@@ -29,6 +29,7 @@ LOCAL = "mongodb://127.0.0.1:27017"
 URI = re.compile(r"(mongodb(?:\+srv)?)://(?:([^@/]*)@)?([^/?]+)(?:/[^?]*)?(?:\?(.*))?")
 # Of this conversation alone: a seal tells that a file changed, and nothing about what is in it.
 KEY = os.urandom(32)
+MOST = 16 << 20  # bytes
 SHORTEST = 6  # characters; to hide a shorter secret would hide ordinary words too
 
 back, sweep = disk.back, disk.sweep
@@ -40,9 +41,9 @@ def look(found: Sequence[EnvFile]) -> Dict[str, Fact]:
 
 def told(item: EnvFile, here: Place, found: os.stat_result) -> Fact:
     """Values are told of the keys that *item* itself names as plain; of others, the names."""
-    if not stat.S_ISREG(found.st_mode):
+    if not is_read(found):
         return disk.other(found)
-    content = here.content()
+    content = here.content(MOST)
     values, shown = dotenv.parse(as_text(content)), dict(item.plain)
     return {
         **place.mark(found),
@@ -117,12 +118,17 @@ def value(path: str, key: str) -> str:
 
 
 def text(path: str) -> str:
-    """What the file at *path* holds; empty if there is none."""
+    """What the file at *path* holds; empty if there is none that is read."""
     try:
         with Place(path) as here:
-            return as_text(here.content()) if here.is_file() else ""
+            return as_text(here.content(MOST)) if is_read(here.stat()) else ""
     except FileNotFoundError:
         return ""
+
+
+def is_read(found: Optional[os.stat_result]) -> bool:
+    """Not so of what a site may have put there to keep us busy: it owns the file."""
+    return bool(found and stat.S_ISREG(found.st_mode) and found.st_size <= MOST)
 
 
 def as_text(content: bytes) -> str:

@@ -16,12 +16,12 @@ import stat
 from pathlib import Path
 from typing import List
 
-from cinestream_ops.agent import backup_cloning, backup_staging, certificates, users
+from cinestream_ops.agent import backup_cloning, backup_staging, certificates, disk, users
 from cinestream_ops.agent.kinds import RESTORE
 from cinestream_ops.agent.kit import Kit
 from cinestream_ops.agent.place import Place
 from cinestream_ops.agent.refused import Refused
-from cinestream_ops.state import paths
+from cinestream_ops.state import homes, paths
 from cinestream_ops.state.items import Heir, User
 from cinestream_ops.state.steps import PUT, Step
 
@@ -49,8 +49,6 @@ def inherit(heir: Heir, kit: Kit) -> None:
         name = release(heir)
         to = {"path": f"{home(heir.user)}/releases/{name}", "blob": heir.blob}
         backup_cloning.release(f"{home(heir.of)}/releases/{name}", heir.of, to, kit)
-    # The old workers go in and out there from the next moment on.
-    shutil.chown(home(heir.user), heir.user, "www-data")
     move(heir)
     tell_certificates(heir.of, heir.user, kit)
 
@@ -82,9 +80,8 @@ def same_account(heir: Heir, kit: Kit) -> None:
     numbers = ["--uid", str(found.pw_uid), "--gid", str(found.pw_gid)]
     homeless = ["--no-create-home", "--home-dir", home(heir.user), "--shell", "/usr/sbin/nologin"]
     kit.run(["useradd", *shared, *numbers, *homeless, heir.user], timeout=60)
-    # Root's own until all is in it: whoever has it could lead root elsewhere with a link.
-    Path(home(heir.user)).mkdir(0o750, exist_ok=True)
-    shutil.chown(home(heir.user), "root", "www-data")
+    # Its group has another number now; the old workers go in and out there, too.
+    disk.put(homes.home(home(heir.user), heir.user))
 
 
 def exchange(one: Place, other: Place) -> None:

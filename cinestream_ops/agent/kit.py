@@ -15,8 +15,9 @@ from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Set, Union
 
 from cinestream_ops.agent.refused import Failed, Refused
 from cinestream_ops.agent.stops import Stops
+from cinestream_ops.state import paths
 
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+PATH = paths.PROGRAMS
 LAST_LINES = 15
 
 

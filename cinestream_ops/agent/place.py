@@ -59,16 +59,21 @@ class Place:
         except FileNotFoundError:
             return None
 
+    @property
+    def handle(self) -> str:
+        """A path to the name itself that leads through the opened folder, whatever its own is."""
+        return f"/proc/self/fd/{self.fd}/{self.name}"
+
     def is_file(self) -> bool:
         found = self.stat()
         return bool(found and stat.S_ISREG(found.st_mode))
 
-    def content(self) -> bytes:
-        """Of a regular file; `OSError` for anything else."""
+    def content(self, most: int = -1) -> bytes:
+        """Of a regular file, or the first *most* bytes; `OSError` for anything else."""
         # A site may have put a pipe here, which would be waited for without O_NONBLOCK.
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         with os.fdopen(os.open(self.name, flags, dir_fd=self.fd), "rb") as file:
-            return file.read()
+            return file.read(most)
 
     def link(self) -> str:
         return os.readlink(self.name, dir_fd=self.fd)

@@ -17,6 +17,7 @@ from typing import Any, Dict, List
 from cinestream_ops.agent import kit, transient
 from cinestream_ops.agent.refused import Refused
 from cinestream_ops.agent.wire import Wire
+from cinestream_ops.state import environment
 
 PIECE = 1 << 16
 SPARE = 60  # seconds after which systemd ends it, should we be gone
@@ -46,11 +47,12 @@ def argv(order: Dict[str, Any], name: str) -> List[str]:
         raise Refused(MISSING % (order["program"], order["site"]), "it is a path in the source")
     properties = [
         *order["properties"],
-        f"Environment=PYTHONPATH={source}",
         f"RuntimeMaxSec={order['timeout'] + SPARE:g}",
     ]
     run = transient.argv(name, ["--pipe", "--wait", "--service-type=exec"], properties)
-    return [*run, f"{venv}/bin/python", "-B", program, *transient.escaped(order["arguments"])]
+    settled = environment.settled(f"{order['home']}/data", source)
+    python = [*settled, f"{venv}/bin/python", "-B", program]
+    return [*run, *python, *transient.escaped(order["arguments"])]
 
 
 def tell(child: "subprocess.Popen[bytes]", order: Dict[str, Any], wire: Wire) -> None:

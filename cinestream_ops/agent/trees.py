@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Dict, Iterator, Sequence
 
+from cinestream_ops.agent.place import Place
+from cinestream_ops.agent.refused import Refused
 from cinestream_ops.state.items import Fact
 
 MARKER = ".cinestream.json"
@@ -23,9 +25,12 @@ def look(items: Sequence[Any]) -> Dict[str, Fact]:
 
 
 def mark(path: str) -> Fact:
+    """What the marker of the tree at *path* says; a tree that anybody else has made has none."""
     try:
-        found = json.loads(Path(path, MARKER).read_text())
-    except (OSError, ValueError):
+        with Place(f"{path}/{MARKER}") as here:
+            owners = {os.fstat(here.fd).st_uid, getattr(here.stat(), "st_uid", None)}
+            found = json.loads(here.content()) if owners <= {0, os.geteuid()} else None
+    except (OSError, ValueError, Refused):
         return None
     return found if isinstance(found, dict) else None
 

@@ -51,6 +51,8 @@ def add_site(
     brought = code.asked(options)
     hooks = {"hooks": options.hooks} if any(options.hooks.values()) else {}
     secrets = env_file.values(files.text(env_from), str(env_from)) if env_from else {}
+    for key in secrets:
+        words.checked(names.GivenName, key)
     keys = {
         **brought.keys,
         **options.plain,

@@ -22,6 +22,7 @@ from cinestream_ops.cli import (
 )
 from cinestream_ops.cli.change import Reporting
 from cinestream_ops.cli.options import (
+    NONE,
     AsJson,
     BackupFolder,
     BackupRecipient,
@@ -31,6 +32,7 @@ from cinestream_ops.cli.options import (
     KeepBackups,
     KeepScheduled,
     KeptIn,
+    LeftOut,
     MaybeSite,
     NewName,
     OnServer,
@@ -191,6 +193,7 @@ def restore(
     new_name: NewName = "",
     passphrase_file: PassphraseFile = None,
     identity: Identity = None,
+    left_out: LeftOut = NONE,
 ) -> None:
     """
     Bring a site up out of a backup, on a server where it is not.
@@ -203,9 +206,10 @@ def restore(
         env = opened(there, found, passphrase_file, identity)
         with session.opened(asked) as host:
             host.need_server()
-            site = backups_restoring.site_of(there, found, name, host.found)
+            site = backups_restoring.site_of(there, found, name, host.found, left_out)
             backups_restoring.refuse_small_server(found, host.found)
-            restoring = Restoring(there, found, site, backups_restoring.env_for(site, env))
+            kept = backups_restoring.env_for(site, env, left_out)
+            restoring = Restoring(there, found, site, kept)
             make(host, restoring, asked, f"backup restore {name}")
 
 

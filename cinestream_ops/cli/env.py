@@ -25,7 +25,7 @@ from cinestream_ops.cli.session import Session
 from cinestream_ops.engine import Carried
 from cinestream_ops.errors import NotFound, OpsError
 from cinestream_ops.spec import toml
-from cinestream_ops.spec.names import EnvName, EnvValue
+from cinestream_ops.spec.names import EnvValue, GivenName
 from cinestream_ops.spec.secret import Secret
 from cinestream_ops.spec.site import Site
 from cinestream_ops.state import paths
@@ -59,7 +59,7 @@ def setting(text: str) -> tuple[str, str]:
     key, equals, given = text.partition("=")
     if not equals:
         raise typer.BadParameter(f"`{text}` is not `KEY=VALUE`; for a secret, use `--secret KEY`")
-    return words.checked(EnvName, key), words.checked(EnvValue, given)
+    return words.checked(GivenName, key), words.checked(EnvValue, given)
 
 
 def secrets(keys: Sequence[str], plain: dict[str, str], source: Path | None) -> list[str]:
@@ -74,7 +74,7 @@ def secrets(keys: Sequence[str], plain: dict[str, str], source: Path | None) -> 
         raise typer.BadParameter("name a `KEY=VALUE`, or `--secret KEY`")
     if source and len(keys) != 1:
         raise typer.BadParameter("a file or stdin holds the value of one `--secret KEY`")
-    return [words.checked(EnvName, key) for key in keys]
+    return [words.checked(GivenName, key) for key in keys]
 
 
 def value(key: str, source: Path | None) -> Secret:

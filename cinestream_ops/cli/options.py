@@ -426,6 +426,10 @@ OnServer: TypeAlias = Annotated[
 NewName: TypeAlias = Annotated[
     str, Option("--as", metavar="NAME", show_default=False, help="Call the site so from now on.")
 ]
+LeftOut: TypeAlias = Annotated[
+    list[str],
+    Option("--leave-out", metavar="KEY", help="A variable that is not restored; repeatable."),
+]
 KeepBackups: TypeAlias = Annotated[
     int, Option("--keep", min=1, metavar="N", help="How many backups stay, the latest.")
 ]

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cinestream_ops.cli import blocks, code, deploying, files
+from cinestream_ops.cli import blocks, code, deploying, files, words
 from cinestream_ops.cli.session import Session
 from cinestream_ops.engine import Carried
 from cinestream_ops.spec import house as houses
 from cinestream_ops.spec import succession, toml
 from cinestream_ops.spec.house import House
+from cinestream_ops.spec.names import GivenName
 from cinestream_ops.spec.site import BUNDLED, Site
 
 
@@ -55,6 +56,8 @@ def over(host: Session, told: Mapping[str, Any]) -> Wanted:
             for name, table in told["sites"].items()
         }
     found = toml.parse_file(toml.dump(filled))
+    for name, site in found.sites.items():
+        refuse_steering(site, host.house.sites.get(name))
     sites = dict(sorted({**host.house.sites, **found.sites}.items()))
     both = houses.sound(House(found.server or host.house.server, sites))
     named = frozenset({*found.sites, *([""] if found.server else [])})
@@ -65,6 +68,13 @@ def carried(brought: Mapping[str, code.Code]) -> Carried:
     uploads = {name: blob for each in brought.values() for name, blob in each.uploads.items()}
     origins = {name: each.origin for name, each in brought.items() if each.origin}
     return Carried(uploads=uploads, origins=origins)
+
+
+def refuse_steering(site: Site, there: Site | None) -> None:
+    """What the site that is *there* had before there was this rule is no fault of the file."""
+    had = {*there.env, *there.secrets} if there else set()
+    for key in {*site.env, *site.secrets} - had:
+        words.checked(GivenName, key)
 
 
 def completed(

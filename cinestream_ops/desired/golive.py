@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from cinestream_ops.desired import places, program
 from cinestream_ops.spec.hooks import Command
 from cinestream_ops.spec.site import Site
-from cinestream_ops.state import paths
+from cinestream_ops.state import environment, paths
 from cinestream_ops.state.items import Check, Hook, Trial
 
 
@@ -43,8 +43,8 @@ def hook(site: Site, command: Command, timeout: int, *, first: bool) -> Hook:
     return Hook(
         what=f"the {'pre' if first else 'post'} hook `{name}` of `{site.name}`",
         site=site.name,
-        argv=(python(site), "-B", f"{release}/{name}", *arguments),
-        properties=(*program.properties(site), f"Environment=PYTHONPATH={release}"),
+        argv=(*settled(site, release), python(site), "-B", f"{release}/{name}", *arguments),
+        properties=program.properties(site),
         timeout=timeout,
         first=first,
     )
@@ -57,11 +57,16 @@ def trial(site: Site) -> Trial:
     ours = (f"{release}/main.py", "--port", "{port}")
     return Trial(
         site=site.name,
-        argv=(python(site), "-B", *(ours if site.bundled else own)),
+        # It has no PYTHONPATH, as the others have none.
+        argv=(*settled(site, ""), python(site), "-B", *(ours if site.bundled else own)),
         properties=program.properties(site),
         port=site.ports.stop,
         end=site.block.stop,
     )
+
+
+def settled(site: Site, release: str) -> tuple[str, ...]:
+    return tuple(environment.settled(places.data(site), release))
 
 
 def python(site: Site) -> str:

@@ -1,5 +1,5 @@
 """
-A program of a site that its owner runs by hand: as whom, where, and what it may do.
+A program of a site that runs beside its workers: as whom, where, and what it may do.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from cinestream_ops.desired import places, units
 from cinestream_ops.render.render import render
 from cinestream_ops.spec.site import Site
+from cinestream_ops.state import environment
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,7 @@ class Context:
     site: str
     home: str
     slice: str
+    steering: str = " ".join(environment.STEERING)
 
 
 def properties(site: Site) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from cinestream_ops.desired import (
 )
 from cinestream_ops.desired.scene import Scene
 from cinestream_ops.spec.site import Site
+from cinestream_ops.state import homes
 from cinestream_ops.state.items import (
     Directory,
     EnvFile,
@@ -46,7 +47,7 @@ def items(site: Site, scene: Scene) -> Iterator[Item]:
 
 def folders(site: Site) -> Iterator[Item]:
     home = places.home(site)
-    yield Directory(home, 0o750, site.user, "www-data")
+    yield homes.home(home, site.user)
     yield Directory(f"{home}/venvs")
     yield Directory(f"{home}/releases")
     yield Directory(places.data(site), 0o700, site.user, site.user)

@@ -11,7 +11,7 @@ from cinestream_ops.desired import places
 from cinestream_ops.desired.scene import Scene
 from cinestream_ops.desired.texts import file
 from cinestream_ops.spec.site import Site
-from cinestream_ops.state import paths
+from cinestream_ops.state import environment, paths
 from cinestream_ops.state.items import Item, Unit
 
 # MiB for what is no worker: the refresh, and an agent that it runs.
@@ -35,6 +35,8 @@ class Units:
     tasks: int
     program: str
     calendar: str
+    steering: str = " ".join(environment.STEERING)
+    path: str = paths.PROGRAMS
 
 
 def items(site: Site, scene: Scene) -> Iterator[Item]:

@@ -7,7 +7,7 @@ Its data, `.env` and database are put where nothing stands; then it is added as 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +28,7 @@ from cinestream_ops.spec.backup import DATA, REQUIREMENTS, SOURCE, SPEC, Manifes
 from cinestream_ops.spec.house import House
 from cinestream_ops.spec.reserved import DATABASE_ENVIRONMENT
 from cinestream_ops.spec.site import Site
+from cinestream_ops.state import environment
 
 # Releases before the one that was saved are not in the backup.
 FORGOTTEN = ("past",)
@@ -51,9 +52,11 @@ class Restoring:
         )
 
 
-def site_of(folder: Stored, saved: Manifest, name: str, found: Found) -> Site:
+def site_of(
+    folder: Stored, saved: Manifest, name: str, found: Found, left_out: Collection[str] = ()
+) -> Site:
     """
-    The site in the backup, as *name* and on ports that are free.
+    The site in the backup, as *name* and on ports that are free, without the variables *left_out*.
 
     Raises `OpsError` when the name is taken or the server has no place for its database.
     """
@@ -70,13 +73,24 @@ def site_of(folder: Stored, saved: Manifest, name: str, found: Found) -> Site:
     kept = {key: value for key, value in table.items() if key not in FORGOTTEN}
     # It is loaded under the name of the site, whatever it was called.
     called = {"database": bool(kept["database"])} if "database" in kept else {}
-    site = toml.site(name, {**kept, **digests, **called})
+    site = toml.site(name, {**without(kept, left_out), **digests, **called})
     if saved.database and not has_database(found, site):
         raise OpsError(
             f"`{name}` has a database, and this server has no MongoDB",
             "`cinestream setup --mongodb archive` brings it",
         )
     return with_free_ports(site, found)
+
+
+def without(table: Mapping[str, Any], left_out: Collection[str]) -> dict[str, Any]:
+    """*table* without the variables *left_out*; what is malformed is for the spec to tell."""
+    env, secrets = table.get("env"), table.get("secrets")
+    kept = dict(table)
+    if isinstance(env, dict):
+        kept["env"] = {key: each for key, each in env.items() if key not in left_out}
+    if isinstance(secrets, list):
+        kept["secrets"] = [key for key in secrets if key not in left_out]
+    return kept
 
 
 def refuse_small_server(saved: Manifest, found: Found) -> None:
@@ -108,15 +122,29 @@ def with_free_ports(site: Site, found: Found) -> Site:
     return toml.edited(site, {"port": port})
 
 
-def env_for(site: Site, text: str) -> str:
+def env_for(site: Site, text: str, left_out: Collection[str] = ()) -> str:
     """
     What the new site takes over of the old `.env`; all else is made anew.
 
-    A database's URI holds the name, the host and the password of where it was.
+    A database's URI holds the name, the host and the password of where it was.  Raises `OpsError`
+    when the text says which program runs.
     """
     anew = DATABASE_ENVIRONMENT if site.database else frozenset()
-    entries = dotenv.entries(text)
-    return "".join(f"{entry}\n" for name, entry in entries.items() if name not in anew)
+    # To systemd, this ends a line too.
+    entries = dotenv.entries(text.replace("\r", "\n"))
+    kept = {name: entry for name, entry in entries.items() if name not in {*anew, *left_out}}
+    refuse_steering([*kept, *site.env, *site.secrets])
+    return "".join(f"{entry}\n" for entry in kept.values())
+
+
+def refuse_steering(names: Collection[str]) -> None:
+    if found := environment.steering(set(names)):
+        listed = ", ".join(f"`{name}`" for name in found)
+        raise OpsError(
+            f"the `.env` in the backup decides which program runs: it sets {listed}",
+            f"`--leave-out {found[0]}` restores the site without it; if you never set it, somebody "
+            "else has written this backup",
+        )
 
 
 def refuse_occupied(conversation: Conversation, found: Found, restoring: Restoring) -> None:

@@ -8,6 +8,7 @@ import re
 
 from cinestream_ops.spec.reserved import ENVIRONMENT, SITE_NAMES
 from cinestream_ops.spec.words import NotAllowed, Word
+from cinestream_ops.state import environment
 
 # What nginx answers itself, for every site.
 KEPT_BACK = frozenset({"/metrics", "/readyz"})
@@ -50,6 +51,20 @@ class EnvName(Word):
         if text in ENVIRONMENT or text.startswith("LD_"):
             raise NotAllowed("is set by cinestream or the system", "leave it out")
         return text
+
+
+class GivenName(EnvName):
+    """One that somebody may set from now on; what a spec has had before is no fault of it."""
+
+    @classmethod
+    def spelled(cls, text: str) -> str:
+        name = super().spelled(text)
+        if environment.steers(name):
+            raise NotAllowed(
+                "decides which program runs, or what that loads",
+                "no program of a site is given it; have your own code read another name",
+            )
+        return name
 
 
 class EnvValue(Word):

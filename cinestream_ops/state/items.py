@@ -102,15 +102,34 @@ class EnvFile(Item):
 
 @dataclass(frozen=True)
 class Directory(Item):
+    """
+    A folder; the user *through* may reach what is in it, and neither list nor change it.
+
+    Such a one has an access control list, of which acl(5) takes the group's part of *mode* as mask.
+    """
+
     kind = "directory"
     path: str
     mode: int = 0o755
     owner: str = "root"
     group: str = "root"
+    through: str = ""
 
     @property
     def mark(self) -> Dict[str, Any]:
-        return {"mode": self.mode, "owner": self.owner, "group": self.group}
+        acl = {"acl": self.acl} if self.through else {}
+        return {"mode": self.mode, "owner": self.owner, "group": self.group, **acl}
+
+    @property
+    def acl(self) -> str:
+        """What lets them, in the short text form of getfacl(1)."""
+        user, group, others = (letters(self.mode >> bits & 7) for bits in (6, 3, 0))
+        named = f"user:{self.through}:--x"
+        return f"user::{user},{named},group::{group},mask::{group},other::{others}"
+
+
+def letters(bits: int) -> str:
+    return "".join(letter if bits & bit else "-" for letter, bit in zip("rwx", (4, 2, 1)))
 
 
 @dataclass(frozen=True)

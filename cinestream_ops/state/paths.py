@@ -7,6 +7,7 @@ HOME = "/var/lib/cinestream"
 LIBRARY = "/usr/lib/cinestream"
 SITES = "/var/www"
 UNITS = "/etc/systemd/system"
+PROGRAMS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 NGINX = "/etc/nginx"
 NGINX_DEFAULT = f"{NGINX}/sites-enabled/default"  # the distribution's own site
 MONGODB = "/opt/mongodb"

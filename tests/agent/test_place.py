@@ -5,12 +5,13 @@ Nobody who owns a folder can send root elsewhere.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
-from cinestream_ops.agent import disk
+from cinestream_ops.agent import disk, env
 from cinestream_ops.agent.refused import Refused
-from cinestream_ops.state.items import File
+from cinestream_ops.state.items import EnvFile, File
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
 SITE = 60123
@@ -75,6 +76,28 @@ def test_a_pipe_in_place_of_a_file_is_told_and_not_read(site):
     fact = disk.fact(File(f"{site}/.env", b""))
 
     assert {"other": "special file"} == fact
+
+
+def sparse(path: str) -> None:
+    with Path(path).open("w") as out:
+        out.truncate(1 << 34)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, sparse])
+def test_what_is_no_env_is_told_and_not_read(site, make):
+    item = EnvFile(f"{site}/.env", "root", "root")
+    make(item.path)
+
+    assert "" == env.text(item.path)
+    assert not item.met_by(env.look([item])[item.key])
+
+
+def test_a_link_in_place_of_an_env_is_no_env(site):
+    item = EnvFile(f"{site}/.env", "root", "root")
+    (site / ".env").symlink_to("/etc/shadow")
+
+    assert "" == env.text(item.path)
+    assert not item.met_by(env.look([item])[item.key])
 
 
 @pytest.mark.parametrize("path", ["relative", "/a/../b", "/", "/a//b", "/a/"])

@@ -140,6 +140,44 @@ def test_of_an_old_env_all_comes_back_but_the_way_to_the_database():
     assert "SITE=shop\nSECRET_KEY=abc\nBY_HAND='two words'\n" == kept
 
 
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ("LD_PRELOAD=/var/www/shop/data/evil.so", "`LD_PRELOAD`"),
+        ("export PATH=/var/www/shop/data", "`PATH`"),
+        ("BASH_ENV='/x'\nGCONV_PATH=/x\nNODE_OPTIONS=--require=/x", "`BASH_ENV`, `GCONV_PATH`, `NODE_OPTIONS`"),
+        ("A=x\rLD_AUDIT=/var/www/shop/data/evil.so", "`LD_AUDIT`"),
+        ("# a comment that goes on \\\nPYTHONHOME=/x", "`PYTHONHOME`"),
+    ],
+)  # fmt: skip
+def test_an_env_that_says_which_program_runs_is_refused(line, named):
+    shop = toml.site("shop", {"port": 8001})
+
+    with pytest.raises(OpsError, match=f"decides which program runs: it sets {named}$"):
+        backups_restoring.env_for(shop, f"{OLD_ENV}{line}\n")
+
+
+def test_a_spec_that_says_which_program_runs_is_refused():
+    shop = toml.site("shop", {"port": 8001, "env": {"NODE_OPTIONS": "--require=/x"}})
+
+    with pytest.raises(OpsError, match="it sets `NODE_OPTIONS`"):
+        backups_restoring.env_for(shop, OLD_ENV)
+
+
+def test_the_owner_may_leave_it_out(folder, manifest):
+    spec = 'port = 8001\nsecrets = ["PATH"]\n[env]\nNODE_OPTIONS = "-r x"\n'
+    (folder / "site.toml").write_text(spec)
+
+    here = Stored(Directory(folder))
+    left_out = ["PATH", "NODE_OPTIONS"]
+    back = backups_restoring.site_of(
+        here, manifest_of(spec), "shop", found(mongodb="archive"), left_out
+    )
+    kept = backups_restoring.env_for(back, "PATH=/x\nKEY=1\n", left_out)
+
+    assert ({}, (), "KEY=1\n") == (back.env, back.secrets, kept)
+
+
 def test_a_database_of_the_owners_own_is_found_again():
     site = toml.site("shop", {"port": 8001, "database": False, "secrets": ["MONGODB_URI"]})
 

@@ -37,3 +37,19 @@ def test_every_line_that_is_no_variable_is_named_and_no_value_is_shown():
     assert ["site.env:2: is not a variable", "site.env:3: is not a variable"] == [
         str(fault) for fault in raised.value.faults
     ]
+
+
+@pytest.mark.parametrize("line", ["env set blog NODE_OPTIONS=x", "env set blog --secret BASH_ENV"])
+def test_a_variable_that_says_which_program_runs_is_refused(cinestream, line):
+    told = cinestream(*line.split())
+
+    assert 1 == told.code
+    assert "decides which program runs, or what that loads" in told.err
+
+
+def test_so_is_one_in_a_file(cinestream, tmp_path):
+    (tmp_path / "env").write_text("API_KEY=1\nGIT_SSH_COMMAND=x\n")
+
+    told = cinestream("add-site", "blog", "--env-file", str(tmp_path / "env"))
+
+    assert "`GIT_SSH_COMMAND` decides which program runs" in told.err

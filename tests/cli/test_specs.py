@@ -133,3 +133,13 @@ def test_the_source_of_a_file_is_named_by_its_full_path(over, tmp_path):
     wanted = over('[sites.shop]\nsource = "shop"\nwsgi = "shop:app"\n')
 
     assert str(tmp_path / "shop") == wanted.house.sites["shop"].source
+
+
+def test_a_variable_that_says_which_program_runs_is_refused(over):
+    with pytest.raises(OpsError, match="`NODE_OPTIONS` decides which program runs"):
+        over('[sites.blog.env]\nNODE_OPTIONS = "--require=/x"\n')
+
+
+def test_one_that_a_site_had_before_is_no_fault_of_the_file(tmp_path):
+    site = toml.site("blog", {"port": 8001, "env": {"NODE_OPTIONS": "-r /x"}})
+    specs.refuse_steering(site, site)

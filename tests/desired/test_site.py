@@ -33,11 +33,12 @@ from tests.desired.world import (
 )
 
 
-def test_a_site_owns_its_secrets_and_data_and_nothing_else():
+def test_a_site_owns_its_secrets_and_data_and_not_the_folder_that_they_are_in():
     _, site = wanted()
 
     folders = of(Directory, site)
-    assert Directory("/var/www/blog", 0o750, "blog", "www-data") == folders["/var/www/blog"]
+    home = Directory("/var/www/blog", 0o750, "root", "blog", through="www-data")
+    assert home == folders["/var/www/blog"]
     assert Directory("/var/www/blog/data", 0o700, "blog", "blog") == folders["/var/www/blog/data"]
     assert "root" == folders["/var/www/blog/venvs"].owner == folders["/var/www/blog/releases"].owner
     [env] = of(EnvFile, site).values()

@@ -37,7 +37,7 @@ def site(workers: int = 2, release: str = "r1", unit: bytes = b"[Service]\n") ->
     """A site as `desired` would describe it, small enough to read."""
     return (
         User("blog", HOME),
-        Directory(HOME, 0o750, "blog", "www-data"),
+        Directory(HOME, 0o750, "root", "blog", through="www-data"),
         Directory(f"{HOME}/releases"),
         EnvFile(ENV, "blog", "blog", generated=(("SECRET_KEY", "token"),)),
         Release(f"{HOME}/releases/{release}", release),

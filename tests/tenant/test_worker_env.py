@@ -8,11 +8,13 @@ import io
 from pathlib import Path
 
 import pytest
-from cinestream_worker.dotenv import dotenv, load_env
+from cinestream_worker.dotenv import STEERING, dotenv, is_from_file, load_env
 from cinestream_worker.errors import StartError
 from dotenv import dotenv_values
 from hypothesis import given
 from hypothesis import strategies as st
+
+from cinestream_ops.state import environment
 
 # Rich in what parsers of such files disagree about.
 TEXT = st.text(st.sampled_from("abK_1 =\t\n'\"\\#;$ {}`!?é  \r"), max_size=40)
@@ -100,3 +102,18 @@ def test_only_a_file_that_was_asked_for_must_be_there():
 
     with pytest.raises(StartError, match=r"there is no file `/nowhere/\.env`"):
         load_env(Path("/nowhere/.env"), {}, required=True)
+
+
+def test_a_file_does_not_say_which_programs_are_started_nor_what_they_load(tmp_path: Path):
+    (tmp_path / ".env").write_text("PATH=/evil\nLD_PRELOAD=/evil.so\nPYTHONPATH=/evil\nKEY=1\n")
+    environ = {"PATH": "/usr/bin"}
+
+    load_env(tmp_path / ".env", environ, required=True)
+
+    assert {"PATH": "/usr/bin", "KEY": "1"} == environ
+
+
+def test_what_a_file_may_not_say_is_the_same_for_all_who_read_it():
+    assert environment.NAMES - set(environment.LOADER.split()) <= set(STEERING.split())
+    assert set(STEERING.split()) <= environment.NAMES
+    assert not any(map(is_from_file, environment.NAMES))

@@ -27,8 +27,20 @@ QUOTING = (
     "a value with `#`, quotes or a backslash belongs in double quotes,"
     ' with a backslash before each `"` and `\\` in it'
 )
-# Who we are and whom we answer is settled by the process that started us, never by a file.
-NOT_FROM_FILE = re.compile(r"PORT|LISTEN_\w+|NOTIFY_SOCKET|WATCHDOG_\w+|JOURNAL_STREAM")
+# Who we are and whom we answer is settled by the process that started us, never by a file; nor
+# does a file say which programs we start, and what they load.
+NOT_FROM_FILE = re.compile(r"PORT|LISTEN_\w+|NOTIFY_SOCKET|WATCHDOG_\w+|JOURNAL_STREAM|LD_\w+")
+STEERING = """
+BASHOPTS BASH_ENV BROWSER BUNDLE_GEMFILE CDPATH CLASSPATH EDITOR GCONV_PATH GEM_HOME GEM_PATH
+GETCONF_DIR GIT_ASKPASS GIT_CONFIG_COUNT GIT_CONFIG_GLOBAL GIT_CONFIG_PARAMETERS GIT_CONFIG_SYSTEM
+GIT_EDITOR GIT_EXEC_PATH GIT_EXTERNAL_DIFF GIT_PAGER GIT_PROXY_COMMAND GIT_SEQUENCE_EDITOR GIT_SSH
+GIT_SSH_COMMAND GIT_TEMPLATE_DIR GLIBC_TUNABLES HOME IFS JAVA_TOOL_OPTIONS JDK_JAVA_OPTIONS
+LOCPATH LUA_CPATH LUA_INIT LUA_PATH MALLOC_TRACE NLSPATH NODE_OPTIONS NODE_PATH OPENSSL_CONF
+OPENSSL_ENGINES OPENSSL_MODULES PAGER PATH PERL5DB PERL5LIB PERL5OPT PERLLIB PROMPT_COMMAND PS4
+PYTHONBREAKPOINT PYTHONCASEOK PYTHONEXECUTABLE PYTHONHOME PYTHONINSPECT PYTHONPATH
+PYTHONPLATLIBDIR PYTHONPYCACHEPREFIX PYTHONSTARTUP PYTHONUSERBASE RUBYLIB RUBYOPT SHELL SHELLOPTS
+SSH_ASKPASS SUDO_ASKPASS VISUAL _JAVA_OPTIONS
+"""
 
 
 def dotenv(text: str) -> dict[str, str]:
@@ -68,6 +80,8 @@ def load_env(path: Path, environ: MutableMapping[str, str], *, required: bool) -
     except (OSError, UnicodeDecodeError) as error:
         raise StartError(f"`{path}` cannot be read: {sentence(error)}") from None
     entries = dotenv(text)
-    environ.update(
-        {key: value for key, value in entries.items() if not NOT_FROM_FILE.fullmatch(key)}
-    )
+    environ.update({key: value for key, value in entries.items() if is_from_file(key)})
+
+
+def is_from_file(key: str) -> bool:
+    return not NOT_FROM_FILE.fullmatch(key) and key not in STEERING.split()
