@@ -11,10 +11,13 @@ import pwd
 import signal
 import subprocess
 from pathlib import Path
-from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Set, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Optional, Sequence, Set, Union
 
 from cinestream_ops.agent.refused import Failed, Refused
 from cinestream_ops.agent.stops import Stops
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 LAST_LINES = 15
@@ -42,6 +45,8 @@ class Kit:
         self.batch = 25  # per cent of a site's workers that may restart at a time
         self.touched: Set[str] = set()  # the keys of what the change is made of
         self.must_be_well: Set[str] = set()  # hosts that have to answer behind the gate
+        self.must_be_named: Dict[str, str] = {}  # hosts, and the site that nginx answers for there
+        self.asked: Mapping[str, Future[bool]] = {}  # other hosts, which need not be well
         self._blobs: Dict[str, Union[bytes, Path]] = dict(blobs or {})
 
     def progress(self, key: str, text: str, done: int, total: int) -> None:

@@ -15,5 +15,5 @@ def logs(name: SiteName, asked: Reading, follow: Follow = False, lines: Lines = 
     """Show the logs of a site's workers."""
     with session.opened(asked) as host:
         units = [*host.site(name).units, f"{name}-refresh.service"]
-        for text in engine.logs(host.conversation, units, follow=follow, lines=lines):
+        for text in engine.logs(host.conversation, name, units, follow=follow, lines=lines):
             show.line(json.dumps({"line": text}, ensure_ascii=False) if asked.as_json else text)

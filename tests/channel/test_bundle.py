@@ -25,6 +25,7 @@ from cinestream_ops.state.items import (
     MongoUser,
     Package,
     Release,
+    SiteJournal,
     Tree,
     Unit,
     User,
@@ -146,6 +147,7 @@ def test_a_look_at_every_kind_needs_no_more_than_the_first_bundle(tmp_path):
     asked = (
         server.put("file"), EnvFile(f"{path}/.env", "root", "root"), User("nobody", "/"),
         Package("nginx"), Archive(path, "0"), Release(path, "0"), Venv(path, "0"), Tree(path),
+        SiteJournal("a"),
         Check("it", ("true",)), Unit("nginx.service"), MongoAdmin(path), MongoUser("a", "b", path),
         Certificate("a", ("a",), path, b"", path, path), Fence("nginx"), Gate(),
     )  # fmt: skip
