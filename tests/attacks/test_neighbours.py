@@ -174,3 +174,18 @@ def test_a_site_that_floods_its_journal_takes_nothing_from_anybody_elses(
     assert int(size) <= 64 + 4
     assert 0 < before <= int(attacked.host.sh(kept))
     assert shown
+
+
+def test_nobody_else_reads_an_access_log_neither_new_nor_rotated(attacked: Standing):
+    log = "/var/log/nginx/alice.access.log"
+    attacked.host.get("alice.localhost", "/?token=new")
+    fresh = attacked.host.tries("runuser", "-u", "nobody", "--", "cat", log)
+    attacked.host.runs("logrotate", "--force", "/etc/logrotate.d/nginx")
+    attacked.host.sh(
+        f"until curl -s -o /dev/null -H 'Host: alice.localhost' '127.0.0.1/?token=rotated'"
+        f" && grep -q rotated {log}; do sleep .1; done"
+    )
+    rotated = attacked.host.tries("runuser", "-u", "nobody", "--", "cat", log, f"{log}.1")
+
+    assert "token" not in fresh.stdout + rotated.stdout
+    assert 2 == rotated.stderr.count("Permission denied")
