@@ -104,7 +104,6 @@ def last_words(process: str, kit: Kit) -> str:
     argv = [
         "journalctl",
         "--namespace=*",
-        "-b",
         f"_PID={process}",
         "-n",
         "15",
