@@ -96,12 +96,22 @@ def is_on_its_way(was: systemd.Shown, now: systemd.Shown, passed: float) -> bool
 def refusal(unit: str, status: str, kit: Kit) -> Refused:
     process = BROKEN.findall(status)[0]
     said = last_words(process, kit) or status
-    return Refused(f"no successor of `{unit}` came:\n{said}", f"see `journalctl -u {unit}`")
+    return Refused(f"no successor of `{unit}` came:\n{said}", systemd.where_to_read(unit))
 
 
 def last_words(process: str, kit: Kit) -> str:
     """The end of what *process* wrote; the journal of its unit goes on without it."""
-    argv = ["journalctl", f"_PID={process}", "-n", "15", "-o", "cat", "--no-pager", "-q"]
+    argv = [
+        "journalctl",
+        "--namespace=*",
+        f"_PID={process}",
+        "-n",
+        "15",
+        "-o",
+        "cat",
+        "--no-pager",
+        "-q",
+    ]
     try:
         return kit.run(argv, systemd.LOOK).strip()
     except Refused:

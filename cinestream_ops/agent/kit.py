@@ -11,11 +11,14 @@ import pwd
 import signal
 import subprocess
 from pathlib import Path
-from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Set, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Optional, Sequence, Set, Union
 
 from cinestream_ops.agent.refused import Failed, Refused
 from cinestream_ops.agent.stops import Stops
 from cinestream_ops.state import paths
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 PATH = paths.PROGRAMS
 LAST_LINES = 15
@@ -43,6 +46,8 @@ class Kit:
         self.batch = 25  # per cent of a site's workers that may restart at a time
         self.touched: Set[str] = set()  # the keys of what the change is made of
         self.must_be_well: Set[str] = set()  # hosts that have to answer behind the gate
+        self.must_be_named: Dict[str, str] = {}  # hosts, and the site that nginx answers for there
+        self.asked: Mapping[str, Future[bool]] = {}  # other hosts, which need not be well
         self._blobs: Dict[str, Union[bytes, Path]] = dict(blobs or {})
 
     def progress(self, key: str, text: str, done: int, total: int) -> None:

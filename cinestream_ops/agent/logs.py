@@ -27,7 +27,8 @@ def argv(order: Dict[str, Any]) -> List[str]:
     follow = ["--follow"] if order.get("follow") else []
     units = [f"--unit={unit}" for unit in order["units"]]
     options = ["--no-pager", "--quiet", "--output=short-iso", f"--lines={int(order['lines'])}"]
-    return ["journalctl", *options, *follow, *units]
+    # What systemd says of its units is in the journal of the server.
+    return ["journalctl", f"--namespace=+{order['site']}", *options, *follow, *units]
 
 
 def tell(journal: "subprocess.Popen[bytes]", wire: Wire) -> None:

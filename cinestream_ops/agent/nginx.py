@@ -36,27 +36,55 @@ def do(step: Step, kit: Kit) -> None:
         drain(kit)
 
 
-def must_be_well(changes: Sequence[Step]) -> Set[str]:
-    """The probes that have to answer afterwards: who does now, and whose units are started."""
+def note_who_is_well(changes: Sequence[Step], kit: Kit) -> None:
+    """
+    What has to be so behind the gate.
+
+    Sites that the change touches must be well: those that are now, and whose units are started.
+    For their neighbours nginx must answer as it does now.
+    """
     gates = [step.item for step in changes if isinstance(step.item, Gate)]
-    hosts = {host for gate in gates for host in gate.probes}
+    neighbours = {host for gate in gates for host in gate.neighbours}
+    hosts = {host for gate in gates for host in gate.probes} - neighbours
     started = {
         paths.local_host(step.site)
         for step in changes
         if isinstance(step.item, Unit) and step.verb in {PUT, RESTART}
     }
-    return probes.well(hosts, patience=0) | (hosts & started)
+    kit.asked = probes.asked({host for host in neighbours if host.endswith(".localhost")})
+    kit.must_be_named = probes.names(neighbours)
+    kit.must_be_well = probes.well(hosts, patience=0) | (hosts & started)
 
 
 def ask(kit: Kit, gate: Gate) -> None:
-    wanted = kit.must_be_well & set(gate.probes)
-    ill = sorted(wanted - probes.well(wanted, WELL))
+    hosts = set(gate.probes) - set(gate.neighbours)
+    wanted = kit.must_be_well & hosts
+    ill = wanted - probes.well(wanted, WELL)
     if ill:
-        names = ", ".join(f"`{host}`" for host in ill)
         raise Refused(
-            f"{names} would not answer `/healthz` with 200 any more",
+            f"{quoted(ill)} would not answer `/healthz` with 200 any more",
             "its logs tell why: `cinestream logs`",
         )
+    ask_of_neighbours(kit, gate)
+
+
+def ask_of_neighbours(kit: Kit, gate: Gate) -> None:
+    before = {host: name for host, name in kit.must_be_named.items() if host in gate.neighbours}
+    now = probes.names(before)
+    lost = {host for host in before if now.get(host) != before[host]}
+    if lost:
+        raise Refused(
+            f"nginx would not answer for {quoted(lost)} as before",
+            "`nginx -T` on the server shows what else has that name",
+        )
+    ill = set(gate.neighbours) & probes.unwell(kit.asked)
+    if ill:
+        text = f"{quoted(ill)} did not answer `/healthz` with 200, and has no part in this change"
+        kit.tell("said", key=gate.key, text=f"{text}: `cinestream status` tells more\n")
+
+
+def quoted(hosts: Set[str]) -> str:
+    return ", ".join(f"`{host}`" for host in sorted(hosts))
 
 
 def test(kit: Kit) -> None:

@@ -1,72 +1,121 @@
 """
 Sites asked on this very machine whether they are well, all at once.
 
-Only the status counts; what a site says is nobody's business here.
+Only the status counts; what a site says is nobody's business here, and how long it takes to say it
+is bounded as a whole.
 """
 
 from __future__ import annotations
 
 import socket
 import time
-from concurrent.futures import ThreadPoolExecutor
-from typing import Collection, Set, Tuple
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Collection, Dict, Mapping, Set, Tuple
 
 HERE = "127.0.0.1"
 OF_ONE = 5  # seconds
 TURN = 0.05
+AT_ONCE = 64
 REDIRECTS = {301, 308}
+HEALTH, NAME = "/healthz", "/.cinestream-site"
+HEADER = "x-cinestream-site"  # what nginx itself answers there
+
+Headers = Dict[str, str]
 
 
 def well(hosts: Collection[str], patience: float) -> Set[str]:
     """Those of *hosts* that answer `/healthz` with 200 within *patience* seconds."""
     if not hosts:
         return set()
-    with ThreadPoolExecutor(min(len(hosts), 16)) as pool:
-        return {
-            host
-            for host, ok in zip(hosts, pool.map(lambda host: lives(host, patience), hosts))
-            if ok
-        }
+    with ThreadPoolExecutor(min(len(hosts), AT_ONCE)) as pool:
+        answers = pool.map(lambda host: lives(host, patience), hosts)
+        return {host for host, ok in zip(hosts, answers) if ok}
+
+
+def names(hosts: Collection[str]) -> Dict[str, str]:
+    """The site that nginx answers for at each of *hosts*, whatever its workers do."""
+    if not hosts:
+        return {}
+    with ThreadPoolExecutor(min(len(hosts), AT_ONCE)) as pool:
+        found = zip(hosts, pool.map(lambda host: asked_for(host, NAME)[1].get(HEADER, ""), hosts))
+        return {host: name for host, name in found if name}
+
+
+def asked(hosts: Collection[str]) -> Mapping[str, Future[bool]]:
+    """Whether each of *hosts* is well, as is found out meanwhile."""
+    if not hosts:
+        return {}
+    pool = ThreadPoolExecutor(min(len(hosts), AT_ONCE))
+    found = {host: pool.submit(lives, host, 0) for host in hosts}
+    pool.shutdown(wait=False)
+    return found
+
+
+def unwell(found: Mapping[str, Future[bool]]) -> Set[str]:
+    """Those that were *asked* and are not well, or have not answered a little later."""
+    wait(found.values(), timeout=1)
+    for each in found.values():
+        each.cancel()
+    return {
+        host
+        for host, each in found.items()
+        if each.cancelled() or not each.done() or not each.result()
+    }
 
 
 def lives(host: str, patience: float) -> bool:
     end = time.monotonic() + patience
-    while status(host) != 200:
+    while asked_for(host, HEALTH)[0] != 200:
         if time.monotonic() > end:
             return False
         time.sleep(TURN)
     return True
 
 
-def status(host: str) -> int:
-    """The status of the site behind nginx, over TLS if it asks for that; 0 without an answer."""
+def asked_for(host: str, path: str) -> Tuple[int, Headers]:
+    """What is behind nginx, over TLS if it asks for that; 0 without an answer."""
+    end = time.monotonic() + OF_ONE
     try:
-        code, target = answer(host, tls=False)
-        if code in REDIRECTS and target.startswith("https://"):
-            code, _ = answer(host, tls=True)
+        code, headers = answer(host, path, end, tls=False)
+        if code in REDIRECTS and headers.get("location", "").startswith("https://"):
+            code, headers = answer(host, path, end, tls=True)
     except (OSError, ValueError):
-        return 0
-    return code
+        return 0, {}
+    return code, headers
 
 
-def answer(host: str, *, tls: bool) -> Tuple[int, str]:
-    """The status, and where it sends us; the certificate is somebody else's question."""
-    with socket.create_connection((HERE, 443 if tls else 80), timeout=OF_ONE) as plain:
+def answer(host: str, path: str, end: float, *, tls: bool) -> Tuple[int, Headers]:
+    """The status and headers until *end*; the certificate is somebody else's question."""
+    with socket.create_connection((HERE, 443 if tls else 80), timeout=left(end)) as plain:
         stream = secured(plain, host) if tls else plain
-        return exchange(stream, "/healthz", host)
+        return exchange(stream, path, host, end)
 
 
-def exchange(stream: socket.socket, path: str, host: str) -> Tuple[int, str]:
-    """The status and the location of the answer (RFC 9112); nothing of its body."""
+def exchange(stream: socket.socket, path: str, host: str, end: float) -> Tuple[int, Headers]:
+    """
+    The status and the headers of the answer (RFC 9112); nothing of its body.
+
+    `OSError` if they are not there by *end*, a moment of `time.monotonic`, however it trickles.
+    """
+    stream.settimeout(left(end))
     ask = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
     stream.sendall(ask.encode())
     head = b""
     while b"\r\n\r\n" not in head and len(head) < 1 << 16:
+        stream.settimeout(left(end))
         piece = stream.recv(4096)
         if not piece:
             break
         head += piece
     return parsed(head.decode("latin-1"))
+
+
+def left(end: float) -> float:
+    """The seconds until *end*; `OSError` if there are none."""
+    seconds = end - time.monotonic()
+    if seconds <= 0:
+        raise socket.timeout("timed out")
+    return seconds
 
 
 def secured(plain: socket.socket, host: str) -> socket.socket:
@@ -78,7 +127,7 @@ def secured(plain: socket.socket, host: str) -> socket.socket:
     return context.wrap_socket(plain, server_hostname=host)
 
 
-def parsed(head: str) -> Tuple[int, str]:
-    first, *lines = head.split("\r\n")
+def parsed(head: str) -> Tuple[int, Headers]:
+    first, *lines = head.partition("\r\n\r\n")[0].split("\r\n")
     headers = dict(line.lower().partition(": ")[::2] for line in lines)
-    return int(first[9:12]), headers.get("location", "")
+    return int(first[9:12]), headers

@@ -183,7 +183,9 @@ def switching(item: Certificate, site: str) -> List[Step]:
     """The new file, of which nginx is told on both ways."""
     file = File(item.conf_path, item.conf)
     before = disk.look([file])[file.key]
-    found = (Fence("nginx"), file, Gate(probes=sites()))
+    hosts = sites()
+    neighbours = tuple(host for host in hosts if site and host != paths.local_host(site))
+    found = (Fence("nginx"), file, Gate(probes=hosts, neighbours=neighbours))
     return [Step(PUT, each, before if each is file else None, site=site) for each in found]
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, List, Sequence
 
-from cinestream_ops.agent import disk
+from cinestream_ops.agent import access_logs, disk
 from cinestream_ops.agent.kit import Kit
 from cinestream_ops.agent.refused import Refused
 from cinestream_ops.state import paths
@@ -40,6 +40,7 @@ def rehearse(changes: Sequence[Step], kit: Kit) -> None:
         shutil.copytree(paths.NGINX, copy, symlinks=True)
         for step in mine:
             disk.do(replace(step, item=moved(step.item, copy)), kit)
+        access_logs.close(copy / "sites-available")
         test(copy, kit)
     finally:
         shutil.rmtree(copy, ignore_errors=True)

@@ -128,9 +128,10 @@ def readiness(unit: str) -> Tuple[bool, str]:
     found = PORT.search(unit)
     if not found:
         return True, ""
+    end = time.monotonic() + READY
     try:
         with socket.create_connection((probes.HERE, int(found[1])), timeout=READY) as stream:
-            code, _ = probes.exchange(stream, "/readyz", f"{probes.HERE}:{found[1]}")
+            code, _ = probes.exchange(stream, "/readyz", f"{probes.HERE}:{found[1]}", end)
     except (OSError, ValueError) as error:
         return False, f"does not answer `/readyz`: {error}"
     return code == 200, "" if code == 200 else f"answers `/readyz` with {code}"

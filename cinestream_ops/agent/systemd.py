@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Collection, Dict, Iterable, Iterator, List, Sequence, Set, Tuple
 
 from cinestream_ops.agent.kit import Kit
-from cinestream_ops.agent.refused import Refused
+from cinestream_ops.agent.refused import Failed, Refused
 from cinestream_ops.state import paths
 
 RUNS = Path("/run/systemd/system")  # sd_booted(3)
 LOOK, WORK = 20, 300  # seconds
+# As long as a worker has by its unit (`TimeoutStopSec=`, `TimeoutStartSec=`), and a little more.
+STOPPED, STARTED = 40, 110  # seconds
+KILLED = 20  # seconds
 MANY = 100  # names: systemd compares each of them with each of its units
 IDLE = {"inactive", "failed"}
 
@@ -128,7 +131,60 @@ def tell(kit: Kit, verb: str, units: Sequence[str], timeout: float = WORK) -> No
         kit.run(["systemctl", verb, "--quiet", *patience, "--", *units], timeout)
 
 
+def ask(kit: Kit, verb: str, units: Sequence[str]) -> None:
+    """`systemctl VERB UNITS`, without waiting for what comes of it."""
+    kit.run(["systemctl", verb, "--quiet", "--no-block", "--", *units], LOOK)
+
+
 WAITING = {"start", "stop", "restart", "try-restart", "reload-or-restart"}
+
+
+def stop(kit: Kit, units: Sequence[str]) -> None:
+    """Stop *units*; a worker that takes longer than it may is killed."""
+    try:
+        tell(kit, "stop", units, STOPPED if of_sites(units) else WORK)
+    except Failed:
+        raise
+    except Refused:
+        if not kill_late(kit, units):
+            raise
+        tell(kit, "stop", units, KILLED)
+
+
+def bring_up(kit: Kit, verb: str, units: Sequence[str]) -> None:
+    """`systemctl VERB UNITS`, of which each runs then; a worker that will not leave is killed."""
+    if not of_sites(units):
+        tell(kit, verb, units)
+        return
+    try:
+        tell(kit, verb, units, STARTED if verb == "start" else STOPPED)
+    except Failed:
+        raise
+    except Refused:
+        if verb == "start":
+            raise
+        kill_late(kit, units)
+        # What waits to be started by a restart is not restarted again, but waited for.
+        tell(kit, "start", units, STARTED)
+
+
+def of_sites(units: Sequence[str]) -> bool:
+    """Whether nothing among *units* is a service that may take its time, as a database may."""
+    return not any(is_plain(unit) and unit.endswith(".service") for unit in units)
+
+
+def kill_late(kit: Kit, units: Sequence[str]) -> bool:
+    """
+    Kill the workers among *units* that are still leaving; whether there were any.
+
+    By `EXTEND_TIMEOUT_USEC=` (sd_notify(3)) a process puts off what systemd would do to it, without
+    an end.
+    """
+    now = running(units)
+    late = [unit for unit in units if not is_plain(unit) and now.get(unit) == "deactivating"]
+    if late:
+        kit.run(["systemctl", "kill", "--kill-who=all", "--signal=KILL", "--", *late], LOOK)
+    return bool(late)
 
 
 def reset(kit: Kit, units: Sequence[str]) -> None:
@@ -143,11 +199,17 @@ def reload(kit: Kit) -> None:
 
 def last_words(kit: Kit, unit: str) -> str:
     """The end of the journal of *unit*, since that tells why it failed."""
-    argv = ["journalctl", "-u", unit, "-n", "15", "-o", "cat", "--no-pager", "-q"]
+    argv = ["journalctl", "--namespace=*", "-u", unit, "-n", "15", "-o", "cat", "--no-pager", "-q"]
     try:
         return kit.run(argv, LOOK).strip()
     except Refused:
         return ""
+
+
+def where_to_read(unit: str) -> str:
+    """What shows the journal of *unit*: a site has one of its own."""
+    namespace = "" if is_plain(unit) else f"--namespace=+{unit.partition('@')[0]} "
+    return f"see `journalctl {namespace}-u {unit}`"
 
 
 def turns(units: Iterable[str]) -> Iterator[List[str]]:

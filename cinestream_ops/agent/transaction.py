@@ -110,7 +110,7 @@ class Transaction:
         if any(step.item.kind == "gate" for step in changes):
             from cinestream_ops.agent import nginx
 
-            self.kit.must_be_well = nginx.must_be_well(changes)
+            nginx.note_who_is_well(changes, self.kit)
 
     def prepare(self) -> bool:
         """Only what adds: it is ours from before it is there, whatever becomes of the change."""

@@ -27,7 +27,12 @@ def escaped(arguments: Sequence[str]) -> List[str]:
 
 def end(unit: str) -> None:
     """Leave nothing of *unit*, whether there is one or not."""
-    quiet("stop", unit)
+    try:
+        quiet("stop", unit)
+    except subprocess.TimeoutExpired:
+        # One that says when it is ready can put off its end for as long as it likes.
+        quiet("kill", "--kill-who=all", "--signal=KILL", unit)
+        quiet("stop", unit)
     quiet("reset-failed", unit)
 
 
@@ -36,8 +41,8 @@ def last_words(unit: str) -> str:
     run = quiet("show", "--property=InvocationID", "--value", unit).strip()
     if not run:
         return ""
-    argv = ["journalctl", f"_SYSTEMD_INVOCATION_ID={run}", "-n", "15", "-o", "cat", "-q"]
-    return said([*argv, "--no-pager"]).strip()
+    argv = ["journalctl", "--namespace=*", f"_SYSTEMD_INVOCATION_ID={run}", "-n", "15", "-o", "cat"]
+    return said([*argv, "-q", "--no-pager"]).strip()
 
 
 def quiet(*words: str) -> str:

@@ -7,6 +7,7 @@ It may not touch a worker that runs, nor outlive its step.
 from __future__ import annotations
 
 import socket
+import time
 from contextlib import suppress
 from typing import List
 
@@ -17,7 +18,7 @@ from cinestream_ops.agent.refused import Refused
 from cinestream_ops.state.items import Trial
 from cinestream_ops.state.steps import Step
 
-PATIENCE = 120  # seconds until it must be ready
+PATIENCE, ANSWERED = 120, 30  # seconds until it must be ready, and until it must have answered
 LIFE = "RuntimeMaxSec=300"  # should nobody be left to stop it
 HINT = "nothing else was touched; `cinestream logs` and the code may tell more"
 
@@ -78,8 +79,9 @@ def ask(item: Trial, port: int) -> None:
 
 def answer(port: int, path: str) -> int:
     """The status; 0 without an answer."""
+    end = time.monotonic() + ANSWERED
     try:
-        with socket.create_connection((probes.HERE, port), timeout=30) as stream:
-            return probes.exchange(stream, path, "localhost")[0]
+        with socket.create_connection((probes.HERE, port), timeout=ANSWERED) as stream:
+            return probes.exchange(stream, path, "localhost", end)[0]
     except (OSError, ValueError):
         return 0

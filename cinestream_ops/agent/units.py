@@ -103,7 +103,7 @@ def run_up(kit: Kit, verb: str, units: Sequence[str]) -> None:
     """Have *units* running; `Refused` with the last words of one that does not run."""
     why = ""
     try:
-        systemd.tell(kit, verb, units)
+        systemd.bring_up(kit, verb, units)
     except Refused as error:
         why = error.why
     if kit.booting:
@@ -112,7 +112,7 @@ def run_up(kit: Kit, verb: str, units: Sequence[str]) -> None:
     failed = [unit for unit in units if now.get(unit) not in ACTIVE]
     if failed:
         said = systemd.last_words(kit, failed[0]) or why
-        raise Refused(f"{named(failed)} did not start:\n{said}", f"see `journalctl -u {failed[0]}`")
+        raise Refused(f"{named(failed)} did not start:\n{said}", systemd.where_to_read(failed[0]))
     if why:
         raise Refused(why)
 
@@ -128,16 +128,22 @@ def rolling(
     """
     Most of the workers of a site serve at any moment; told of after each batch, brought *up*.
 
-    On the way *back* a worker that does not run is its site's trouble, and holds up nobody else.
+    On the way *back* a worker that does not run is its site's trouble, and holds up nobody else:
+    the others of that site are not waited for.
     """
-    done = 0
+    done, hopeless = 0, set()
     for batch in systemd.batches(units, kit.batch):
         systemd.reset(kit, batch)
+        template = systemd.template(batch[0])
         try:
-            up(kit, verb, batch)
+            if template in hopeless:
+                systemd.ask(kit, verb, batch)
+            else:
+                up(kit, verb, batch)
         except Refused:
             if not back or systemd.is_plain(batch[0]):
                 raise
+            hopeless.add(template)
         done += len(batch)
         kit.progress(f"unit:{batch[-1]}", f"restarted {named(batch)}", done, len(units))
 
@@ -153,7 +159,7 @@ def stop(steps: Sequence[Step], kit: Kit) -> None:
 def put_down(steps: Sequence[Step], kit: Kit) -> None:
     units = [unit for step in steps for unit in all_units(step.item)]
     there = list(states(units))
-    systemd.tell(kit, "stop", there)
+    systemd.stop(kit, there)
     systemd.tell(kit, "disable", there)
     systemd.reset(kit, there)
     now = {} if kit.booting else systemd.running(there)
@@ -182,6 +188,8 @@ def restore(steps: Sequence[Step], kit: Kit) -> None:
         ]
         if verb == "start":
             rolling(kit, verb, units, back=True)
+        elif verb == "stop":
+            systemd.stop(kit, units)
         else:
             systemd.tell(kit, verb, units)
 

@@ -14,7 +14,7 @@ def logs(name: SiteName, asked: Reading, follow: Follow = False, lines: Lines = 
     with session.opened(asked) as host:
         units = [*host.site(name).units, f"{name}-refresh.service"]
         speak = as_json if asked.as_json else show.line
-        for text in engine.logs(host.conversation, units, follow=follow, lines=lines):
+        for text in engine.logs(host.conversation, name, units, follow=follow, lines=lines):
             speak(text)
 
 

@@ -12,7 +12,7 @@ from cinestream_ops.desired.scene import Scene
 from cinestream_ops.desired.texts import file
 from cinestream_ops.spec.site import Site
 from cinestream_ops.state import environment, paths
-from cinestream_ops.state.items import Item, Unit
+from cinestream_ops.state.items import Directory, Item, Unit
 
 # MiB for what is no worker: the refresh, and an agent that it runs.
 HEADROOM = 512
@@ -44,11 +44,29 @@ def items(site: Site, scene: Scene) -> Iterator[Item]:
     files = [file(places.unit(f"{site.name}{end}"), f"systemd/site{end}", context) for end in ENDS]
     yield file(places.unit(context.slice), "systemd/site.slice", context)
     yield from files
+    yield from journal(site)
     if site.refresh:
         for end in REFRESH:
             yield file(places.unit(f"{site.name}{end}"), f"systemd/site{end}", context)
     if site.release and site.requirements and not site.stopped:
         yield from running(site)
+
+
+@dataclass(frozen=True)
+class Journal:
+    """A journal of a site's own, which nobody but its *group* writes to."""
+
+    site: str
+    group: str
+
+
+def journal(site: Site) -> Iterator[Item]:
+    context = Journal(site.name, site.user)
+    yield file(f"/etc/systemd/journald@{site.name}.conf", "systemd/journald.conf", context)
+    for kind in ("service", "socket"):
+        drop_ins = places.unit(f"systemd-journald@{site.name}.{kind}.d")
+        yield Directory(drop_ins)
+        yield file(f"{drop_ins}/cinestream.conf", f"systemd/journald.{kind}", context)
 
 
 ENDS = ("@.socket", "@.service", ".target")

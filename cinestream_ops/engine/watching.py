@@ -99,10 +99,10 @@ def away(site: Site) -> dict[str, Any]:
 
 
 def logs(
-    conversation: Conversation, units: Sequence[str], *, follow: bool, lines: int
+    conversation: Conversation, site: str, units: Sequence[str], *, follow: bool, lines: int
 ) -> Iterator[str]:
-    """Lines of the journal of *units*, oldest first; without end when *follow* is set."""
-    order = {"do": "logs", "units": list(units), "follow": follow, "lines": lines}
+    """Lines about *units* of *site*, oldest first; without end when *follow* is set."""
+    order = {"do": "logs", "site": site, "units": list(units), "follow": follow, "lines": lines}
     for event in conversation.events(order):
         if event["event"] == "line":
             yield event["text"]

@@ -60,8 +60,8 @@ VERBS = (PUT, RESTART, RELOAD, REMOVE)
 PREPARED: tuple[type[Item], ...] = (Package, User, Directory, Archive, Release, Venv)
 
 
-def ordered(steps: Iterable[Step], probes: tuple[str, ...]) -> tuple[Step, ...]:
-    """*steps* as they are taken, with the fences, reloads and the gate they need."""
+def ordered(steps: Iterable[Step], desired: Mapping[str, tuple[Item, ...]]) -> tuple[Step, ...]:
+    """*steps* to *desired* as they are taken, with the fences, reloads and the gate they need."""
     # What a site prepares may stand in a folder of the server's.
     mine = list(with_parents_first(list(steps)))
     changes = [step for step in mine if step.phase == CHANGE]
@@ -72,7 +72,7 @@ def ordered(steps: Iterable[Step], probes: tuple[str, ...]) -> tuple[Step, ...]:
         *sorted((step for step in mine if step.phase == PREPARE), key=preparation),
         *built([step for step in early if not step.site], changes),
         *built([step for step in early if step.site], changes),
-        *gated(changes, probes),
+        *gated(changes, desired),
         *torn_down([step for step in last if not in_nginx(step)]),
         *(step for step in mine if step.phase == CLEANUP),
         *(step for step in mine if step.phase == FOLLOW_UP),
@@ -91,7 +91,7 @@ def built(steps: list[Step], changes: Iterable[Step]) -> Iterator[Step]:
     yield from sorted((step for step in steps if running(step)), key=made)
 
 
-def gated(changes: list[Step], probes: tuple[str, ...]) -> Iterator[Step]:
+def gated(changes: list[Step], desired: Mapping[str, tuple[Item, ...]]) -> Iterator[Step]:
     """
     Nginx's files, new ones before old ones go, and the gate that lets them live.
 
@@ -105,7 +105,7 @@ def gated(changes: list[Step], probes: tuple[str, ...]) -> Iterator[Step]:
     yield Step(PUT, Fence("nginx", drained=PUT in pages))
     yield from sorted((step for step in steps if step.verb != REMOVE), key=made)
     yield from sorted((step for step in steps if step.verb == REMOVE), key=made, reverse=True)
-    yield Step(PUT, Gate(probes=probes, drained=REMOVE in pages))
+    yield Step(PUT, Gate("nginx", probes(desired), REMOVE in pages, neighbours(changes, desired)))
 
 
 def torn_down(steps: list[Step]) -> Iterator[Step]:
@@ -157,6 +157,12 @@ def probes(desired: Mapping[str, tuple[Item, ...]]) -> tuple[str, ...]:
         if site and any(isinstance(item, Unit) and item.companions for item in items)
         for host in (paths.local_host(site), *domains(items))
     )
+
+
+def neighbours(changes: Iterable[Step], desired: Mapping[str, tuple[Item, ...]]) -> tuple[str, ...]:
+    """The host names of the sites that *changes* leave alone; the server's own are everybody's."""
+    touched = {step.site for step in changes}
+    return () if "" in touched else probes({k: v for k, v in desired.items() if k not in touched})
 
 
 def domains(items: Iterable[Item]) -> Iterator[str]:

@@ -86,7 +86,7 @@ def plan(
     steps = [*puts, *gone, *also]
     steps = removals.with_occasion([*steps, *restarts.restarts(desired, facts, steps, restart)])
     return Plan(
-        steps=order.ordered(steps, order.probes(desired)),
+        steps=order.ordered(steps, desired),
         forget=forget,
         adopt=tuple(adopted(wanted, facts)),
         warnings=drift.warnings(steps, facts),

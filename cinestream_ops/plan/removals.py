@@ -18,6 +18,7 @@ from cinestream_ops.state.items import (
     MongoIndexes,
     MongoUser,
     Release,
+    SiteJournal,
     Tree,
     User,
     Venv,
@@ -159,4 +160,5 @@ def data(site: str, left: Mapping[str, Owned]) -> Iterator[Item]:
         yield Database(user.database)
         yield user
     yield Tree(f"{paths.SITES}/{site}")
+    yield SiteJournal(site)
     yield from (item for item in found if isinstance(item, User))

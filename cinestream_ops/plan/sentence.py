@@ -28,6 +28,7 @@ from cinestream_ops.state.items import (
     MongoUser,
     Package,
     Release,
+    SiteJournal,
     Tree,
     Trial,
     Unit,
@@ -151,6 +152,7 @@ def common(item: Item) -> str:
         Venv: "virtual environment",
         Release: "release",
         Tree: "everything in",
+        SiteJournal: "journal of",
     }
     return words.get(type(item), "")
 

@@ -406,6 +406,14 @@ class Database(Item):
 
 
 @dataclass(frozen=True)
+class SiteJournal(Item):
+    """All that *site* has ever written into its journal: only ever removed."""
+
+    kind = "site-journal"
+    site: str
+
+
+@dataclass(frozen=True)
 class Fence(Item):
     """
     A place on the way back where systemd or nginx is told that files were put back.
@@ -431,12 +439,18 @@ class Daemon(Item):
 
 @dataclass(frozen=True)
 class Gate(Item):
-    """nginx with the new files: tested, reloaded, and every site of *probes* as well as before."""
+    """
+    nginx with the new files: tested, reloaded, and every site of *probes* as well as before.
+
+    Of *neighbours*, which the change does not touch, nginx itself must answer for the same sites as
+    before: how their workers are is nobody's business here.
+    """
 
     kind = "gate"
     server: str = "nginx"
     probes: Tuple[str, ...] = ()  # host names, asked for `/healthz` on 127.0.0.1
     drained: bool = False  # then the old workers have answered whom they let in
+    neighbours: Tuple[str, ...] = ()  # those of *probes* about which nothing changes
 
 
 def digest(content: bytes) -> str:
@@ -448,7 +462,7 @@ KINDS: Dict[str, Type[Item]] = {
     for kind in (
         File, EnvFile, Directory, Symlink, Absent, User, Package, Archive, Release, Venv, Check,
         Hook, Trial, Unit, MongoAdmin, MongoUser, MongoIndexes, Certificate, Heir, Tree, Database,
-        Fence, Daemon, Gate,
+        SiteJournal, Fence, Daemon, Gate,
     )
 }  # fmt: skip
 # What is done and leaves nothing to be looked at.

@@ -4,7 +4,10 @@ How a worker ended, from what systemd wrote into the journal.
 
 from __future__ import annotations
 
+import socket
+import threading
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -32,6 +35,7 @@ def result(what: str) -> dict[str, str]:
         ([{"MESSAGE_ID": ends.MEMORY}, exited("killed", 9), result("signal")], "was killed because its site was out of memory"),
         ([exited("killed", 9), result("oom-kill")], "was killed because its site was out of memory"),
         ([{"MESSAGE_ID": ends.MEMORY}, result("oom-kill"), exited("exited", 1), result("exit-code")], "ended with exit code 1"),
+        ([{"MESSAGE_ID": ends.EXIT}, {"MESSAGE_ID": ends.RESULT}, {}], ""),
         ([], ""),
     ],
 )  # fmt: skip
@@ -64,3 +68,22 @@ def test_one_that_runs_and_does_not_serve_is_told_by_its_answer():
     assert "answers `/readyz` with 503" == status.reason(
         {"ActiveState": "active"}, "answers `/readyz` with 503", ""
     )
+
+
+def trickles(port: socket.socket) -> None:
+    """Answers a byte at a time, for longer than anybody should wait."""
+    stream, _ = port.accept()
+    with stream, suppress(OSError):
+        for _ in range(100):
+            stream.sendall(b"H")
+            time.sleep(0.1)
+
+
+def test_one_that_answers_a_byte_at_a_time_has_not_answered():
+    with socket.create_server(("127.0.0.1", 0)) as port:
+        threading.Thread(target=trickles, args=(port,), daemon=True).start()
+
+        ready, why = status.readiness(f"shop@{port.getsockname()[1]}.service")
+
+    assert not ready
+    assert "does not answer `/readyz`: timed out" == why

@@ -40,6 +40,10 @@ class Tenant:
         """*argv* in a session of its own, left running; its pid."""
         return int(self._asked(argv=argv, detached=True)["out"])
 
+    def inside(self, program: str) -> None:
+        """*program*, in Python, by a worker itself: by one and the same each time."""
+        self._asked(inside=program)
+
     def _asked(self, **order: Any) -> dict[str, Any]:
         status, body = self.host.get(
             f"{self.name}.localhost",

@@ -24,11 +24,11 @@ OWN = {**DEPLOYED, "source": "/srv/shop", "wsgi": "shop:app"}
 BOOKWORM = Machine(nginx="1.22.1")
 
 
-def wanted(site=DEPLOYED, server=MONGODB, machine=BOOKWORM, certificates=None):
-    """The items of the server and of a site `blog`."""
-    house = House(toml.server(server), {"blog": toml.site("blog", site)})
+def wanted(site=DEPLOYED, server=MONGODB, machine=BOOKWORM, certificates=None, name="blog"):
+    """The items of the server and of a site."""
+    house = House(toml.server(server), {name: toml.site(name, site)})
     made = desired.everything(house, machine, certificates or {}, SHIPPED)
-    return made[""], made["blog"]
+    return made[""], made[name]
 
 
 def of(kind: type[Item], made: tuple[Item, ...]) -> dict[str, Item]:

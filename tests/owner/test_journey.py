@@ -68,9 +68,11 @@ def test_a_visitor_has_a_city_looked_at_and_the_morning_another(movies: Standing
         host.get("movie-app.localhost", "/lviv")
         host.sh(
             "systemctl start movie_app-refresh.service"
-            " || { journalctl -u movie_app-refresh -o cat -n 30 >&2; exit 1; }"
+            " || { journalctl --namespace=+movie_app -u movie_app-refresh -o cat -n 30 >&2; exit 1; }"
         )
-        morning = host.runs("journalctl", "-u", "movie_app-refresh", "-o", "cat", "-n", "20")
+        morning = host.runs(
+            "journalctl", "--namespace=+movie_app", "-u", "movie_app-refresh", "-o", "cat", "-n", "20"
+        )  # fmt: skip
     owner.types("env unset movie_app ANTHROPIC_API_KEY ANTHROPIC_BASE_URL --yes")
 
     assert (202, True) == (first[0], json.loads(first[1])["started"])

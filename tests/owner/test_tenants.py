@@ -142,7 +142,7 @@ def test_one_that_forks_without_end_has_no_more_processes_than_its_slice(site: S
 
 
 def test_one_that_never_falls_silent_has_no_more_lines_in_the_journal_than_it_may(site: Site):
-    lines = "journalctl -q -b -u 'spoilt@*' | grep -c chatter"
+    lines = "journalctl -q -b --namespace=spoilt -u 'spoilt@*' | grep -c chatter"
 
     site.asks("/chatter")
     site.waits_for("[ $(curl -s -H 'Host: spoilt.localhost' 127.0.0.1 | cut -d' ' -f2) -gt 20000 ]")

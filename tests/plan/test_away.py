@@ -95,3 +95,20 @@ def test_a_stopped_site_that_is_changed_starts_nothing():
     more = {**STOPPED, "workers": 4}
 
     assert not [step for step in steps(STOPPED, more) if "unit:" in step]
+
+
+def test_the_gate_judges_the_sites_that_a_change_touches_and_no_neighbours():
+    beside = {"beside": wanted({**DEPLOYED, "port": 9000}, name="beside")[1]}
+    before, after = {**house(DEPLOYED), **beside}, {**house(AWAY), **beside}
+
+    made = plan(after, played(plan(before, BARE), BARE), only={"blog"})
+    gates = [step.item for step in made.steps if step.item.kind == "gate"]
+
+    assert [("beside.localhost",)] == [gate.neighbours for gate in gates]
+    assert [("beside.localhost", "blog.localhost")] == [gate.probes for gate in gates]
+
+
+def test_what_changes_about_the_server_is_everybodys():
+    made = plan(house(DEPLOYED), BARE)
+
+    assert [()] == [step.item.neighbours for step in made.steps if step.item.kind == "gate"]

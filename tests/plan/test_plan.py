@@ -142,6 +142,7 @@ def test_purging_deletes_data_only_after_the_commit(standing):
         "remove database:blog",
         "remove mongo-user:blog",
         f"remove tree:{HOME}",
+        "remove site-journal:blog",
         "remove user:blog",
     ] == told(deleted)
 
