@@ -17,23 +17,29 @@ from cinestream_ops.spec.words import NotAllowed, Word
 class Peer(Word):
     """An address or a network, of IPv4 or IPv6, with a port if only that one is meant."""
 
-    rule = re.compile(r"[0-9a-f.:/]+|\[[0-9a-f.:/]+\](:[0-9]+)?", re.ASCII)
+    # An address of IPv6 stands in brackets where a port follows.
+    rule = re.compile(
+        r"(?P<v4>[0-9.]+(/[0-9]+)?)(:(?P<p4>[0-9]+))?|(?P<v6>[0-9a-f:.]+(/[0-9]+)?)"
+        r"|\[(?P<boxed>[0-9a-f:.]+(/[0-9]+)?)\](:(?P<p6>[0-9]+))?",
+        re.ASCII,
+    )
     refusal = "is neither an address nor a network"
     hint = "write it as in `203.0.113.7:443`, `10.0.0.0/8` or `[2001:db8::/32]:443`"
 
     @classmethod
     def spelled(cls, text: str) -> str:
+        if re.fullmatch(r"[\w*-]+(\.[\w-]+)+(:[0-9]+)?", text) and re.search("[A-Za-z]", text):
+            why = "is a name, and where it leads changes without us"
+            raise NotAllowed(why, f"{cls.hint}, for what is behind it")
         network, port = parts(text)
-        with suppress(ValueError):
-            ipaddress.ip_network(network, strict=False)
-            refuse_odd(network, port)
-            return text
-        if re.fullmatch(r"[\w*-]+(\.[\w-]+)+", network, re.ASCII) and re.search("[a-z]", network):
-            raise NotAllowed(
-                "is a name, and where it leads changes without us",
-                f"{cls.hint}, for what is behind it",
-            )
-        raise NotAllowed(cls.refusal, cls.hint)
+        loose = sound(network)
+        if loose is None:
+            raise NotAllowed(cls.refusal, cls.hint)
+        if loose.network_address != ipaddress.ip_address(network.partition("/")[0]):
+            raise NotAllowed("is an address inside of a network", f"write `{loose}` for all of it")
+        if port and not 1 <= int(port) <= 65535:
+            raise NotAllowed("has a port that does not exist", "ports are 1 to 65535")
+        return text
 
     @property
     def network(self) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
@@ -46,22 +52,19 @@ class Peer(Word):
 
 
 def parts(text: str) -> tuple[str, str]:
-    """The network in *text* and the port behind it, if there is one."""
-    if found := re.fullmatch(r"\[([^]]*)\](?::([0-9]+))?", text, re.ASCII):
-        return found[1], found[2] or ""
-    if text.count(":") == 1:
-        network, _, port = text.partition(":")
-        return network, port
-    return text, ""
+    """The network in *text* and the port behind it, if there is one; both empty for other text."""
+    found = Peer.rule.fullmatch(text)
+    if found is None:
+        return "", ""
+    network = found["v4"] or found["v6"] or found["boxed"]
+    return network, found["p4"] or found["p6"] or ""
 
 
-def refuse_odd(network: str, port: str) -> None:
-    """Raise NotAllowed for what nobody means."""
-    if port and not 1 <= int(port) <= 65535:
-        raise NotAllowed("has a port that does not exist", "ports are 1 to 65535")
-    loose = ipaddress.ip_network(network, strict=False)
-    if str(loose.network_address) != str(ipaddress.ip_address(network.partition("/")[0])):
-        raise NotAllowed("is an address inside of a network", f"write `{loose}` for all of it")
+def sound(network: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    """The whole network that *network* lies in, as it is written; None if it is none."""
+    with suppress(ValueError):
+        return ipaddress.ip_network(network, strict=False)
+    return None
 
 
 class Network(Model):
