@@ -102,12 +102,16 @@ for host, port in [("169.254.169.254", 80), ("::ffff:169.254.169.254", 80), ("fd
 def test_no_site_learns_from_the_cloud_who_the_server_is(attacked, mallory):
     """Nor does what runs beside its workers; but some clouds have their resolver there."""
     up = (
-        "ip link add metadata0 type dummy; ip link set metadata0 up; ip address add 169.254.169.254/32 dev metadata0;"
-        "ip address add fd00:ec2::254/128 dev metadata0 nodad; systemd-run --quiet --unit=resolver.service"
+        "ip address add 169.254.169.254/32 dev lo; ip address add fd00:ec2::254/128 dev lo nodad;"
+        "systemd-run --quiet --unit=resolver.service"
         " /usr/bin/python3 -m http.server --bind 169.254.169.254 53;"
         "curl -so /dev/null --retry 50 --retry-connrefused --retry-delay 1 http://169.254.169.254:53/"
     )
-    with attacked.host.meanwhile(up, "systemctl stop resolver; ip link delete metadata0"):
+    down = (
+        "systemctl stop resolver; ip address delete 169.254.169.254/32 dev lo;"
+        "ip address delete fd00:ec2::254/128 dev lo"
+    )
+    with attacked.host.meanwhile(up, down):
         mine = mallory.python(REACHES).out.split()
         beside = attacked.host.runs(
             *("systemd-run", "--quiet", "--wait", "--pipe", "--property=User=mallory"),
