@@ -32,25 +32,39 @@ def do(step: Step, kit: Kit) -> None:
     item = step.item
     assert isinstance(item, Trial)
     unit = f"cinestream-trial-{item.site}.service"
+    end(unit)
     if step.verb == RESTORE:
-        transient.end(unit)
         return
-    transient.end(unit)
     try:
         port = start(item, unit, kit)
         ask(item, port)
     finally:
-        transient.end(unit)
+        end(unit)
+
+
+def end(unit: str) -> None:
+    transient.end(socket_of(unit))
+    transient.end(unit)
+
+
+def socket_of(unit: str) -> str:
+    return unit.replace(".service", ".socket")
 
 
 def start(item: Trial, unit: str, kit: Kit) -> int:
-    """The port of a worker that said it is ready."""
+    """
+    The port of a worker that said it is ready.
+
+    Its socket is systemd's, as those of workers are: any other is not reached there.
+    """
     port = free_port(item)
     words = [each.replace("{port}", str(port)) for each in item.argv]
-    options = ["--service-type=notify"]
+    listens = f"--socket-property=ListenStream={probes.HERE}:{port}"
+    options = ["--service-type=notify", listens]
     run = transient.argv(unit, options, [*item.properties, "NotifyAccess=main", LIFE])
     try:
         kit.run([*run, *transient.escaped(words)], PATIENCE)
+        kit.run(["systemctl", "start", unit], PATIENCE)
     except Refused as error:
         why = (transient.last_words(unit) or error.why).replace("error: ", "", 1)
         said = f"\n{why}" if "\n" in why else f" {why}"

@@ -1,5 +1,5 @@
 """
-Who may connect to the ports of workers: nginx and root.
+Who may connect to the ports of workers, and whom sites may call.
 """
 
 from __future__ import annotations
@@ -16,12 +16,24 @@ from cinestream_ops.state.items import Directory, File, Item, Unit
 RULES = f"{paths.SPECS}/firewall.nft"
 SITES = f"{paths.SPECS}/nft"
 UNIT = "cinestream-firewall.service"
+# What flushes every table, also ours, when it starts, stops or is loaded anew.
+DISTRIBUTIONS = "nftables.service.d"
 
 
 @dataclass(frozen=True)
 class Rules:
     rules: str
     sites: str
+    loader: str
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """*family* as nft spells it: `ip` or `ip6`; an empty *port* is all of them."""
+
+    family: str
+    to: str
+    port: str
 
 
 @dataclass(frozen=True)
@@ -29,18 +41,34 @@ class Block:
     site: str
     first: int
     last: int
+    limited: bool
+    allowed: tuple[Allowed, ...]
 
 
 def of_server() -> Iterator[Item]:
-    context = Rules(RULES, SITES)
+    context = Rules(RULES, SITES, paths.FIREWALL)
     yield Directory(SITES, 0o700)
     yield file(RULES, "nft/firewall.nft", context, mode=0o600)
+    yield file(paths.FIREWALL, "shell/firewall", context, mode=0o755)
     yield file(places.unit(UNIT), f"systemd/{UNIT}", context)
+    yield Directory(places.unit(DISTRIBUTIONS))
+    drop_in = places.unit(f"{DISTRIBUTIONS}/cinestream.conf")
+    yield file(drop_in, "systemd/nftables-keep.conf", context)
     # All below SITES: the rules of a site that leaves are nobody's wish any more.
     parts = (f"file:{RULES}", f"file:{SITES}/")
     yield Unit(UNIT, restart_on=(f"file:{places.unit(UNIT)}",), reload_on=parts)
 
 
 def of_site(site: Site) -> File:
-    block = Block(site.name, site.block.start, site.block.stop - 1)
+    peers = site.network.allow if site.network else ()
+    block = Block(
+        site.name,
+        site.block.start,
+        site.block.stop - 1,
+        limited=site.network is not None,
+        allowed=tuple(
+            Allowed("ip" if peer.network.version == 4 else "ip6", str(peer.network), peer.port)
+            for peer in peers
+        ),
+    )
     return file(places.rules(site), "nft/site.nft", block, mode=0o600)

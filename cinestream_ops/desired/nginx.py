@@ -19,13 +19,30 @@ from cinestream_ops.state.items import Absent, Directory, Item, Symlink, Unit
 # 64 KiB of shared memory hold more than so many workers.
 WORKERS_A_ZONE = 64
 DROP_INS = "nginx.service.d"
+DOWN = "This site cannot answer right now. Please try again in a moment."
+# What tells of a visitor's way, of the address that they asked for, or of who they are, and is set
+# by proxies and content networks, of which none stands before this server.
+HEARSAY = (
+    "CF-Connecting-IP", "CF-Visitor", "Client-IP", "Cluster-Client-IP", "Fastly-Client-IP",
+    "Forwarded", "Forwarded-For", "Front-End-Https", "Proxy", "Script-Name", "True-Client-IP",
+    "X-Appengine-User-IP", "X-Client-IP", "X-Cluster-Client-IP", "X-Forwarded", "X-Forwarded-By",
+    "X-Forwarded-Path", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Protocol",
+    "X-Forwarded-Scheme", "X-Forwarded-Server", "X-Forwarded-Ssl", "X-Forwarded-URI",
+    "X-Forwarded-User", "X-Host", "X-HTTP-Host-Override", "X-Original-For", "X-Original-Host",
+    "X-Original-Proto", "X-Original-URI", "X-Original-URL", "X-Originating-IP", "X-ProxyUser-IP",
+    "X-Remote-Addr", "X-Remote-IP", "X-Rewrite-URL", "X-Scheme", "X-Script-Name", "X-Url-Scheme",
+)  # fmt: skip
 STOPPED = "This site is stopped at the moment."
 MAINTENANCE = "This site is being worked on, and will be back soon."
 
 
 @dataclass(frozen=True)
 class Shared:
+    """*down* is the path of the page that stands for a site none of whose workers answers."""
+
     webroot: str
+    down: str
+    hearsay: tuple[str, ...] = HEARSAY
 
 
 @dataclass(frozen=True)
@@ -93,8 +110,9 @@ class SiteConf:
 
 
 def of_server(scene: Scene) -> Iterator[Item]:
-    shared = Shared(paths.WEBROOT)
+    shared = Shared(paths.WEBROOT, places.nginx("cinestream/down.html"))
     yield Directory(places.nginx("cinestream"))
+    yield file(shared.down, "nginx/away.html", Page(DOWN, "en"))
     for name in ("acme.inc", "away.inc", "proxy.inc", "tls.inc"):
         yield file(places.nginx(f"cinestream/{name}"), f"nginx/{name}", shared)
     yield file(places.nginx("conf.d/cinestream.conf"), "nginx/cinestream.conf", scene.nginx)

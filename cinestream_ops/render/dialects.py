@@ -17,7 +17,7 @@ from jinja2.nodes import EvalContext
 DIALECTS = {
     "nginx": re.compile(r"[\w./:@=~-]+", re.ASCII),
     "systemd": re.compile(r"[\w./:@=,*~-]+( [\w./:@=,*~-]+)*", re.ASCII),
-    "nft": re.compile(r"[\w./-]+", re.ASCII),
+    "nft": re.compile(r"[\w./:-]+", re.ASCII),
     "mongod": re.compile(r"[A-Za-z0-9/][\w./-]*", re.ASCII),
     "logrotate": re.compile(r"[\w./-]+", re.ASCII),
     "apt": re.compile(r"[\w./-]+", re.ASCII),

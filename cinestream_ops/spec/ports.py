@@ -22,7 +22,8 @@ def next_block(house: House, listeners: Collection[int], workers: int) -> range:
     """
     The ports to keep for the next site: whole hundreds, from 8001 on.
 
-    Blocks of other sites are passed over, and so are workers' ports that anybody listens on.
+    Blocks of other sites are passed over, and so are those in which anybody listens: who is not a
+    worker is not reached there (see `nft/firewall.nft`).
     Where no hundreds are left, it is as many ports as *workers*, wherever others leave them.
     Raises OpsError when there are none.
     """
@@ -33,7 +34,7 @@ def next_block(house: House, listeners: Collection[int], workers: int) -> range:
     for size, starts in tries:
         for start in starts:
             block = range(start, start + size)
-            free = kept.isdisjoint(block) and busy.isdisjoint(block[:workers])
+            free = kept.isdisjoint(block) and busy.isdisjoint(block)
             if free and block.stop <= LAST_PORT + 1:
                 return block
     raise OpsError(

@@ -30,6 +30,7 @@ from cinestream_ops.spec.names import (
     Source,
     WsgiName,
 )
+from cinestream_ops.spec.network import Network
 from cinestream_ops.spec.past import Moment, Past, Ref
 from cinestream_ops.spec.reserved import DATABASE_ENVIRONMENT
 from cinestream_ops.spec.saving import Saving
@@ -176,6 +177,7 @@ class Site(Model):
     indexes: Row[Index] = Field((), description="indexes of the site's database")
     limits: Row[Limit] = Field((), description="how often an address may ask for a path")
     caches: Row[Cache] = Field((), description="pages that nginx keeps")
+    network: Network | None = Field(None, description="whom the site may call; all, if left out")
     backup: Saving | None = Field(None, description="a backup that the server makes every day")
 
     @field_validator("reserve")

@@ -15,6 +15,7 @@ MONGODB = "/opt/mongodb"
 WEBROOT = "/var/lib/cinestream-acme"
 
 AGENT = f"{LIBRARY}/agent"
+FIREWALL = f"{LIBRARY}/firewall"
 RUNNER = f"{LIBRARY}/runner"  # a link to the one of `runners` that is in use
 # A file, though Python also runs a folder: what finds the program in it is a third of a bare start.
 WORKER = f"{RUNNER}/cinestream_worker/__main__.py"

@@ -206,7 +206,7 @@ def test_one_that_always_ends_at_once_is_given_up(hopeless: Site):
     assert "`cinestream restart hopeless`" in said.err
     assert ["failed"] == [each["state"] for each in told["workers"]]
     assert "does not run any more: it failed, or was stopped by hand" in planned.err
-    assert 502 == status
+    assert 503 == status
 
 
 def test_one_that_was_given_up_can_be_deployed(hopeless: Site):

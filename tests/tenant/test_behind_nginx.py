@@ -320,4 +320,4 @@ def test_strangers_have_the_home_page_while_all_workers_are_away(mongod, tmp_pat
         time.sleep(5.5)
 
         assert 200 == here.ask("/")[0]
-        assert 502 == here.ask("/lviv")[0]
+        assert 503 == here.ask("/lviv")[0]

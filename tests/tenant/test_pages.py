@@ -326,7 +326,7 @@ def test_no_script_or_style_is_inline(client, path):
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_the_cookie_is_as_closed_as_the_connection_allows(client, scheme):
-    page = client.get("/lviv", headers={"X-Forwarded-Proto": scheme})
+    page = client.get("/lviv", base_url=f"{scheme}://kino.example")
 
     cookie = page.headers["Set-Cookie"]
     assert "HttpOnly" in cookie

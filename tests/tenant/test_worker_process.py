@@ -22,7 +22,7 @@ from tenant_processes import free_port, get
 THREADS = 4
 
 APP = """
-import sys, threading, time
+import json, sys, threading, time
 
 stuck = threading.Event()
 
@@ -50,7 +50,9 @@ def app(environ, start_response):
     if path == "/empty":
         start_response("204 No Content", [])
         return []
-    if path == "/count":
+    if path == "/told":
+        body = json.dumps({key: str(environ[key]) for key in environ}).encode()
+    elif path == "/count":
         body = str(len(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))).encode()
     else:
         body = environ.get("cinestream.request_id", "").encode() if path == "/id" else b"hello"
@@ -335,6 +337,54 @@ def test_each_request_is_one_line_with_nginxs_id_and_nothing_personal(blog):
         "status": "200",
         "bytes": "5",
     }
+
+
+NGINX = {
+    "X-Real-IP": "203.0.113.9",
+    "X-Forwarded-For": "203.0.113.9",
+    "X-Forwarded-Host": "shop.example",
+    "X-Forwarded-Proto": "https",
+}
+
+
+@pytest.mark.parametrize(
+    ("host", "scheme", "port"),
+    [("shop.example", "https", "443"), ("shop.example", "http", "80"), ("shop.example:8443", "https", "8443")],
+)  # fmt: skip
+def test_the_application_is_told_the_truth_about_its_visitor(blog, host, scheme, port):
+    """PEP 3333 and RFC 3875: what a framework builds absolute addresses of, and logs."""
+    worker = blog.start(*wsgi(blog)).ready()
+
+    headers = {**NGINX, "Host": host, "X-Forwarded-Proto": scheme}
+    told = json.loads(get(worker.port, "/told", headers).text)
+
+    assert told.items() >= {
+        "wsgi.url_scheme": scheme, "HTTP_HOST": host, "SERVER_NAME": "shop.example", "SERVER_PORT": port,
+        "REMOTE_ADDR": "203.0.113.9", "SCRIPT_NAME": "", "PATH_INFO": "/told",
+    }.items()  # fmt: skip
+    assert "REMOTE_PORT" not in told
+
+
+def test_what_nginx_does_not_say_of_a_visitor_is_hearsay(blog):
+    """Also under names that nginx was not told of, and those that WSGI takes for nginx's own."""
+    worker = blog.start(*wsgi(blog)).ready()
+    claims = ("Forwarded", "X-Forwarded-Prefix", "X-Forwarded-Anything", "X-Original-URL", "X-Rewrite-URL",
+              "X_Real_IP", "X_Forwarded_Proto", "X-Forwarded_For", "X_Forwarded_Host")  # fmt: skip
+
+    told = get(worker.port, "/told", {**NGINX, **dict.fromkeys(claims, "evil")}).text
+
+    assert "evil" not in told
+    assert "203.0.113.9" == json.loads(told)["HTTP_X_FORWARDED_FOR"]
+
+
+def test_who_asks_a_worker_without_nginx_is_taken_at_their_connection(blog):
+    worker = blog.start(*wsgi(blog)).ready()
+
+    told = json.loads(get(worker.port, "/told").text)
+
+    assert ("http", "127.0.0.1", str(worker.port)) == tuple(
+        told[key] for key in ("wsgi.url_scheme", "REMOTE_ADDR", "SERVER_PORT")
+    )
 
 
 def test_an_error_is_one_line_with_the_id_of_its_request(blog):

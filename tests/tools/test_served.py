@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from cinestream_ops.desired.nginx import HEARSAY
 from tests.render import case
 from tests.tools import tree
 
@@ -27,6 +28,9 @@ class Worker(http.server.BaseHTTPRequestHandler):
     """Tells what it was asked, and with which headers."""
 
     def do_GET(self) -> None:
+        if self.path == "/drop":
+            self.close_connection = True
+            return
         told = "".join(f"{name}: {value}\n" for name, value in self.headers.items())
         body = f"{self.server.server_port} {self.path}\n{told}".encode()
         self.send_response(200)
@@ -74,7 +78,8 @@ def front(workers: list[int], tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 def started(tmp_path: Path, doors: dict[str, int], workers: list[int]) -> subprocess.Popen[bytes]:
     conf = tree.lay_out(case.read(case.CASES / "own.txt").text, tmp_path)
-    placed = {"listen 80": f"listen {doors['http']}", "listen 443": f"listen {doors['https']}",
+    # Whoever is silent is not waited for any longer than they must be.
+    placed = {"client_header_timeout 10s": "client_header_timeout 1s", "listen 80": f"listen {doors['http']}", "listen 443": f"listen {doors['https']}",
               "[::]:80": f"[::]:{doors['http']}", "[::]:443": f"[::]:{doors['https']}",
               ":8101 ": f":{workers[0]} ", ":8102 ": f":{workers[1]} "}  # fmt: skip
     for path in (tmp_path / "etc/nginx").rglob("*.conf"):
@@ -185,14 +190,42 @@ def test_what_a_client_claims_is_not_passed_on(front):
     claims = {
         "X_Forwarded_For": "6.6.6.6",
         "X_Forwarded_Proto": "ftp",
-        "Proxy": "evil",
         "X_Real_IP": "6.6.6.6",
+        **dict.fromkeys(HEARSAY, "evil"),
     }
     _, _, body = get(front, "shop.example", tls=True, **claims)
 
     assert not {"6.6.6.6", "ftp", "evil"} & set(body.split())
     assert "X-Forwarded-For: 127.0.0.1" in body
     assert "X-Forwarded-Proto: https" in body
+
+
+def test_the_port_that_a_visitor_sees_is_told_and_no_page_is_kept_for_it(front):
+    host = "my-shop.localhost:8080"
+
+    answers = {get(front, host, "/kept", X_Try=n)[2] for n in "123"}
+    told = {line for body in answers for line in body.splitlines()}
+
+    assert {f"Host: {host}", f"X-Forwarded-Host: {host}", "X-Try: 3"} <= told
+    assert "Host: my-shop.localhost" in get(front, "my-shop.localhost", "/any")[2].splitlines()
+
+
+def test_whoever_does_not_say_whom_they_ask_for_is_hung_up_on(front):
+    for name in ("", "shop.example"):
+        with connected(front["https" if name else "http"], name) as stream:
+            stream.settimeout(30)
+            stream.sendall(b"GET / HTTP/1.1\r\n")
+
+            assert not stream.recv(1)
+
+
+def test_where_no_worker_answers_a_visitor_is_told_to_come_back(front):
+    status, headers, body = get(front, "shop.example", "/drop", tls=True)
+
+    assert (503, "10") == (status, headers["Retry-After"])
+    assert "cannot answer right now" in body
+    assert "text/html; charset=utf-8" == headers["Content-Type"]
+    assert "max-age=31536000" == headers["Strict-Transport-Security"]
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/readyz", "/%6detrics", "/x/../readyz", "//metrics"])
@@ -270,7 +303,7 @@ def test_an_answer_that_sets_a_cookie_is_never_kept(front):
     greeted = get(front, host, "/kept", X_Wish="greet")
     stranger = get(front, host, "/kept")
 
-    assert "session=1" in greeted[1].get_all("Set-Cookie")
+    assert "session=1" in greeted[1].get_all("Set-Cookie"), greeted
     assert "session=1" not in stranger[1].get_all("Set-Cookie")
     assert "greet" not in stranger[2]
 

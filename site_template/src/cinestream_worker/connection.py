@@ -13,12 +13,25 @@ from cinestream_worker.library import http
 from cinestream_worker.stream import Reader, Writer
 
 
+class Headers(http.HeaderReader):
+    """
+    Cheroot's, without those that have a `_` in their name.
+
+    To an application `X_Real_IP` would be `X-Real-IP`, which is nginx's.  Cheroot's own reader of
+    that kind takes names for text.
+    """
+
+    def _allow_header(self, key_name: bytes) -> bool:
+        return b"_" not in key_name
+
+
 class Request(http.HTTPRequest):
     """
     Cheroot's request, which sends the head of an answer together with the first piece of its body.
     """
 
     head = b""
+    header_reader = Headers()
 
     def send_headers(self) -> None:
         wire, held = self.conn.wfile, io.BytesIO()

@@ -15,6 +15,7 @@ from cinestream_worker.errors import sentence
 from cinestream_worker.exchange import Answer, Exchange, plain
 from cinestream_worker.logs import log, request_id
 from cinestream_worker.meter import Meter
+from cinestream_worker.visitor import introduce
 
 
 class Front:
@@ -58,6 +59,7 @@ class Front:
         return "200 OK", (text + self._app.metrics()).encode()
 
     def _measured(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Answer:
+        introduce(environ)
         environ["cinestream.request_id"] = identity(environ.get("HTTP_X_REQUEST_ID", ""))
         exchange = Exchange(environ, start_response)
         closing = contextlib.ExitStack()

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from flask import Flask
 from flask_babel import Babel
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from showtimes import assets, caches, errors, languages, metrics, runs, security
 from showtimes.api import api
@@ -39,7 +38,4 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(pages)
     app.register_blueprint(robots)
     app.register_blueprint(api)
-    # Only nginx, on this machine, can reach the port; it writes these headers anew for each
-    # request.
-    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
     return app
