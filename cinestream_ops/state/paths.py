@@ -12,6 +12,8 @@ NGINX_DEFAULT = f"{NGINX}/sites-enabled/default"  # the distribution's own site
 MONGODB = "/opt/mongodb"
 # Outside HOME, which is closed to all but root: nginx answers ACME challenges from here.
 WEBROOT = "/var/lib/cinestream-acme"
+BUILDS = "/var/cache/cinestream"
+BUILDER = "cinestream-build"  # the account that builds there
 
 AGENT = f"{LIBRARY}/agent"
 RUNNER = f"{LIBRARY}/runner"  # a link to the one of `runners` that is in use
