@@ -48,8 +48,7 @@ def test_packages_hashes_and_indexes_have_their_place():
 @pytest.mark.parametrize(
     "said",
     [
-        "error: No solution found\n cause: Because ...\n\nhint: Wheels are required for `evil` because"
-        " building from source is disabled for all packages (i.e., with `--no-build`)",
+        "error: No solution found\nhint: Wheels are required for `evil` because building from source",
         "error: Building source distributions is disabled, but attempted to build `evil`",
     ],
 )

@@ -46,13 +46,12 @@ def added(attacked: Standing, tmp_path: Path) -> Iterator[Callable[..., Said]]:
 
     def add(*lines: str, options: str = "", plant: str = "") -> Said:
         attacked.host.sh(f"mkdir -p {ON_SERVER}")
-        path = tmp_path / "evil.tar.gz"
-        path.write_bytes(sdist(plant))
         attacked.host.runs(
             "python3", "-c", f"open('{SDIST}', 'wb').write(bytes.fromhex('{sdist(plant).hex()}'))"
         )
         path = tmp_path / "requirements.txt"
-        path.write_text("\n".join(lines) + "\n")
+        # An environment that a refused change has made for the same requirements would be taken.
+        path.write_text("\n".join([*lines, "bottle==0.13.4", f"# {plant}"]) + "\n")
         return attacked.owner.tries(f"{ADD} --workers 1 --requirements {path} {options} --yes")
 
     yield add
