@@ -160,6 +160,14 @@ Requirements: TypeAlias = Annotated[
     Path | None,
     Option("--requirements", metavar="FILE", help="The packages that the site needs, pinned."),
 ]
+AllowSource: TypeAlias = Annotated[
+    list[str] | None,
+    Option(
+        "--allow-source",
+        metavar="PACKAGE",
+        help="Run this package's code to build it from source; repeatable, '' is none.",
+    ),
+]
 BalanceBy: TypeAlias = Annotated[
     Balance | None, Option("--balance", help="How visitors are spread over workers.")
 ]
@@ -234,6 +242,7 @@ class CodeOptions:
     wsgi: Wsgi = None
     requirements: Requirements = None
     send: Send = ()  # type: ignore[assignment]  # a default of a dataclass may not be a list
+    allow_source: AllowSource = None
     pre: Pre = None
     post: Post = None
     keep: Keep = None
@@ -241,7 +250,8 @@ class CodeOptions:
     @property
     def plain(self) -> dict[str, Any]:
         """The named ones that are keys of a spec as they stand."""
-        return named(keep=self.keep)
+        sources = None if self.allow_source is None else [*filter(None, self.allow_source)]
+        return named(keep=self.keep, allow_source=sources)
 
     @property
     def hooks(self) -> dict[str, str]:

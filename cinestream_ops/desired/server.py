@@ -22,6 +22,7 @@ from cinestream_ops.state.items import (
     Release,
     Symlink,
     Unit,
+    User,
     Venv,
     digest,
 )
@@ -43,6 +44,7 @@ def items(scene: Scene, shipped: Shipped) -> Iterator[Item]:
     yield specs.server(scene.server)
     for package in sorted(packages(scene.server, scene.machine)):
         yield Package(package)
+    yield User(paths.BUILDER, "/nonexistent")
     yield from folders()
     yield from tools(shipped)
     yield from units()

@@ -77,7 +77,7 @@ def code(site: Site) -> Iterator[Item]:
         yield Release(places.release(site), site.release)
         yield Symlink(f"{home}/src", places.release(site).removeprefix(f"{home}/"))
     if site.requirements:
-        yield Venv(places.venv(site), site.requirements)
+        yield Venv(places.venv(site), site.requirements, sources=tuple(sorted(site.allow_source)))
         yield Symlink(f"{home}/venv", places.venv(site).removeprefix(f"{home}/"))
     if site.static:
         yield Symlink(f"{home}/static", f"src/{site.static}")

@@ -9,6 +9,7 @@ from itertools import groupby
 
 from cinestream_ops.plan.plan import Plan
 from cinestream_ops.plan.restarts import hit
+from cinestream_ops.state import paths
 from cinestream_ops.state.items import (
     Absent,
     Archive,
@@ -109,7 +110,15 @@ def sentence(step: Step) -> str:
         return f"{unit_verb(step)} `{item.unit}`"
     if step.verb == REMOVE:
         return f"{'delete' if isinstance(item, Tree | Database) else 'remove'} {noun(item)}"
-    return f"{verb(step)} {noun(item)}"
+    return f"{verb(step)} {noun(item)}{whose_code(item)}"
+
+
+def whose_code(item: Item) -> str:
+    """What else is run, and as whom, to make *item*."""
+    if not (isinstance(item, Venv) and item.sources):
+        return ""
+    named = ", ".join(f"`{each}`" for each in item.sources)
+    return f", and run code of {named} as `{paths.BUILDER}` to build it from source"
 
 
 def unit_verb(step: Step) -> str:

@@ -136,6 +136,18 @@ class Program(Word):
     hint = "write its path from the top of the source, as in `jobs/refresh.py`"
 
 
+class PackageName(Word):
+    """A Python package, spelled as indexes compare names (packaging.python.org, name format)."""
+
+    rule = re.compile(r"[a-z0-9]([a-z0-9-]{0,126}[a-z0-9])?", re.ASCII)
+    refusal = "is not the name of a package"
+    hint = "name one package as it is called in the requirements, without a version"
+
+    @classmethod
+    def spelled(cls, text: str) -> str:
+        return re.sub(r"[-_.]+", "-", text).lower()
+
+
 class Source(Word):
     """`bundled`, a directory, or a git address."""
 

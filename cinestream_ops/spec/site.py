@@ -23,6 +23,7 @@ from cinestream_ops.spec.names import (
     EnvValue,
     FieldPath,
     HttpsUrl,
+    PackageName,
     Program,
     Rate,
     RelativePath,
@@ -157,6 +158,9 @@ class Site(Model):
     static: RelativePath = Field(NOTHING, description="the directory of static files in the source")
     release: Digest = Field(NOTHING, description="the SHA-256 of the deployed source")
     requirements: Digest = Field(NOTHING, description="the SHA-256 of its requirements")
+    allow_source: Row[PackageName] = Field(
+        (), description="packages that are built from source, by running their code"
+    )
     deployed: Moment = Field(NOTHING, description="since when the release runs")
     keep: int = Field(5, ge=0, le=50, description="how many earlier releases stay for a roll-back")
     past: Row[Past] = Field((), description="the earlier releases that stay, the latest first")

@@ -223,7 +223,8 @@ class Venv(Item):
     """
     A virtual environment, never changed once there; *blob* is the digest of its requirements.
 
-    A *spare* one may stay where it is, and need not be there.
+    Packages are wheels; of those named in *sources* the code is run to build them.  A *spare* one
+    may stay where it is, and need not be there.
     """
 
     kind = "venv"
@@ -232,6 +233,7 @@ class Venv(Item):
     blob: str
     python: str = "/usr/bin/python3"
     spare: bool = False
+    sources: Tuple[str, ...] = ()
 
     @property
     def mark(self) -> Dict[str, Any]:

@@ -13,6 +13,8 @@ NGINX_DEFAULT = f"{NGINX}/sites-enabled/default"  # the distribution's own site
 MONGODB = "/opt/mongodb"
 # Outside HOME, which is closed to all but root: nginx answers ACME challenges from here.
 WEBROOT = "/var/lib/cinestream-acme"
+BUILDS = "/var/cache/cinestream"
+BUILDER = "cinestream-build"  # the account that builds there
 
 AGENT = f"{LIBRARY}/agent"
 FIREWALL = f"{LIBRARY}/firewall"

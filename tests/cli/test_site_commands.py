@@ -149,3 +149,15 @@ def test_a_dataclass_among_the_parameters_stands_for_its_fields():
 )
 def test_the_server_of_a_command_is_known_before_its_options_are_read(line, server):
     assert server == early.server(line.split())
+
+
+def test_packages_that_may_be_built_are_those_named_last():
+    first = toml.edited(
+        BLOG, edit_site.changes(BLOG, SiteOptions(allow_source=["a", "B_c"]), Code())
+    )
+    kept = edit_site.changes(first, SiteOptions(workers=8), Code())
+    none = toml.edited(first, edit_site.changes(first, SiteOptions(allow_source=[""]), Code()))
+
+    assert ("a", "b-c") == first.allow_source
+    assert {"workers": 8} == kept
+    assert BLOG == none

@@ -151,3 +151,12 @@ def test_indexes_are_told_as_the_tree_tells_them():
 
 def test_a_user_lives_where_its_site_does():
     assert User("blog", "/var/www/blog") in wanted()[1]
+
+
+def test_what_may_be_built_is_known_where_it_is_built_and_changes_no_environment():
+    _, plain = wanted()
+    _, site = wanted({**DEPLOYED, "allow_source": ["b", "A"]})
+
+    (before,), (after,) = (of(Venv, each).values() for each in (plain, site))
+    assert ("a", "b") == after.sources
+    assert (before.path, before.mark) == (after.path, after.mark)

@@ -333,3 +333,10 @@ def test_any_value_that_is_taken_survives_being_written_down(value):
 
     if isinstance(found, Site):
         assert found == toml.load({"sites/blog.toml": toml.dump_site(found)}).sites["blog"]
+
+
+@pytest.mark.parametrize("name", [":all:", "a==1", "-r", "a b", "git+https://a/b", "../a", ""])
+def test_what_may_be_built_is_named_package_by_package(name):
+    told = faults(blog=f"port = 8001\nallow_source = [{name!r}]")
+
+    assert "is not the name of a package" in told[0]
