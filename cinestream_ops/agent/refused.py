@@ -25,7 +25,7 @@ class Failed(Refused):
 
     def __init__(self, argv: Sequence[str], code: int, said: str) -> None:
         super().__init__(f"`{' '.join(argv)}` failed ({code})" + (f":\n{said}" if said else ""))
-        self.said = said
+        self.code, self.said = code, said
 
 
 class Drifted(Refused):
