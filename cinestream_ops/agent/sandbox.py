@@ -48,7 +48,7 @@ BARE: Properties = (
     *WORKERS,
     "PrivateNetwork=yes",
     "SystemCallFilter=~@network-io",
-    # Not of `/` as a whole: beside `ProtectSystem=strict` that leaves `/run/lock` to write to.
+    # Not of `/` as a whole: `ProtectSystem=strict` undoes that.
     "TemporaryFileSystem=/etc:ro /opt:ro /run:ro /srv:ro /tmp:ro /var:ro /dev/shm:ro",
     f"BindReadOnlyPaths={sys.base_prefix}",  # this very Python, wherever it is
     "WorkingDirectory=/",

