@@ -19,6 +19,7 @@ from cinestream_ops.agent import (
     backup_staging,
     incoming,
     record,
+    transient,
 )
 from cinestream_ops.agent.kit import Kit
 from cinestream_ops.agent.refused import Refused
@@ -30,6 +31,7 @@ Order = Dict[str, Any]
 def answer(order: Order, wire: Wire, home: Path) -> Dict[str, Any]:
     """What came of the act that *order* names, after the bytes it asks for were told."""
     try:
+        transient.sweep()
         blobs = incoming.received(order.get("blobs", ()), wire, home)
         return ACTS[order["act"]](order, Kit(home, wire.tell, blobs, wire.stops))
     except OSError as error:

@@ -7,27 +7,27 @@ The first is only read, while it runs, and none of it is told to the other side.
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any, Dict
 
 from cinestream_ops.agent import (
-    backup_child,
     backup_database,
+    backup_saving,
     backup_staging,
     bytecode,
     dotenv,
     env,
     incoming,
     kit,
+    sandbox,
     tars,
     trees,
 )
-from cinestream_ops.agent.backup_saving import CHANGED, TREE, weight
+from cinestream_ops.agent.backup_saving import CHANGED, weight
 from cinestream_ops.agent.backup_staging import Order
 from cinestream_ops.agent.kit import Kit
 from cinestream_ops.agent.refused import Refused
-from cinestream_ops.agent.trees import MARKER
 from cinestream_ops.state import paths
 
 
@@ -76,7 +76,7 @@ def copied(order: Order, kit: Kit) -> Dict[str, Any]:
     if order["release"]:
         release(was["release"], was["user"], order["release"], kit)
     if was["data"]:
-        told["data_changed"] = data(was, f"{home}/data", user, kit)
+        told["data_changed"] = data(was, home, user, kit)
     if was["database"]:
         asked = {"do": "copy", "database": was["database"], "to": order["database"]}
         told.update(backup_database.told(kit, **asked))
@@ -107,28 +107,28 @@ def release(source: str, user: str, to: Dict[str, str], kit: Kit) -> None:
 
 
 def packed(source: str, user: str, found: Kit) -> Path:
-    """The tar of a release, read as the user whose it is."""
+    """The tar of a release of *user*."""
     path = kit.incoming(found.home) / "release.tar"
-    argv = [sys.executable, "-I", "-S", "-c", TREE, source, MARKER]
-    with path.open("wb") as out, Path(os.devnull).open("rb") as nothing:
+    properties = sandbox.of_source(str(Path(source).parents[1]), user)
+    with (
+        path.open("wb") as out,
+        backup_saving.reader("source", user, backup_saving.packing(source), properties) as child,
+    ):
         path.chmod(0o600)
-        with backup_child.started(argv, nothing, user) as child:
-            for piece in child.pieces(found.stops):
-                out.write(piece)
-            child.end()
+        for piece in child.pieces(found.stops):
+            out.write(piece)
+        child.end()
     return path
 
 
-def data(was: Dict[str, Any], folder: str, user: str, kit: Kit) -> bool:
+def data(was: Dict[str, Any], home: str, user: str, kit: Kit) -> bool:
     """Copied by both users, each in its own folder; whether some of it changed meanwhile."""
-    pack = ["tar", "--create", "--file=-", f"--directory={was['home']}/data", "."]
-    unpack = backup_staging.unpacking(folder)
+    pack = backup_saving.packing_data(was["home"])
+    properties = sandbox.of_data(was["home"], was["user"])
     with (
-        Path(os.devnull).open("rb") as nothing,
-        backup_child.started(pack, nothing, was["user"]) as source,
-        backup_child.started(unpack, source.out, user) as sink,
+        backup_saving.reader("data", was["user"], pack, properties) as source,
+        backup_staging.unpacking(home, user, PIPE) as sink,
     ):
-        with kit.stops.allowed():
-            sink.process.wait()
+        sink.feed(source.pieces(kit.stops), kit.stops)
         sink.end()
         return source.end((0, CHANGED)) == CHANGED

@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Dict, List
 
-from cinestream_ops.agent import backup_record, backup_saving, backup_shelf
+from cinestream_ops.agent import backup_record, backup_saving, backup_shelf, transient
 from cinestream_ops.agent.backup_shelf import MANIFEST, Directory, Draft
 from cinestream_ops.agent.kit import Kit
 from cinestream_ops.agent.refused import Refused
@@ -37,6 +37,7 @@ def run(words: List[str], home: Path) -> int:
     site, shelf = asked["site"], Directory(Path(asked["to"]))
     began = time.time()
     try:
+        transient.sweep()
         backup_record.write(home, site, began=began)
         path = saved(asked, shelf, home)
         backup_record.write(home, site, good=began, folder=shelf.named(path))

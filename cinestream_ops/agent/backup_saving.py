@@ -1,7 +1,7 @@
 """
 What a site has that cannot be had again, told in pieces while it runs.
 
-What belongs to the site is read as its user: a link that it lays leads no further than itself.
+What belongs to the site is read in a unit that sees nothing else: a link leads no further.
 """
 
 from __future__ import annotations
@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 import sys
 from base64 import b64encode
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, Iterator, List, Sequence
 
-from cinestream_ops.agent import backup_child, backup_database, env
-from cinestream_ops.agent.backup_child import PIECE
+from cinestream_ops.agent import backup_child, backup_database, env, sandbox
+from cinestream_ops.agent.backup_child import PIECE, Child
 from cinestream_ops.agent.kit import Kit
+from cinestream_ops.agent.refused import Refused
 from cinestream_ops.agent.trees import MARKER
 
 CHANGED = 1  # tar(1): some files changed while they were read
@@ -63,15 +65,16 @@ def weight(top: str) -> int:
 def saved(order: Dict[str, Any], kit: Kit) -> Dict[str, Any]:
     """All parts, in pieces; and what there is to say about them."""
     told = Told(kit)
-    home = order["home"]
+    home, user = order["home"], order["user"]
     told.all(ENV, env.text(f"{home}/.env").encode(errors="surrogateescape"))
-    user = order["user"]
     if Path(home, "src").is_dir():
-        # As it is now: a release that comes meanwhile must not be mixed into it.
-        source = os.path.realpath(f"{home}/src")
-        read([sys.executable, "-I", "-S", "-c", TREE, source, MARKER], user, SOURCE, told)
-        read(["cat", f"{home}/venv/{REQUIREMENTS}"], user, REQUIREMENTS, told)
-    changed = data(f"{home}/data", user, told)
+        properties = sandbox.of_source(home, user)
+        with reader("source", user, packing(source(home)), properties) as child:
+            tell(child, SOURCE, told)
+        listed = ["cat", f"{home}/venv/{REQUIREMENTS}"]
+        with reader("requirements", user, listed, properties) as child:
+            tell(child, REQUIREMENTS, told)
+    changed = data(home, user, told)
     database = order["database"]
     if not database:
         return {"data_changed": changed}
@@ -98,16 +101,42 @@ class Told:
             self.kit.tell("output", to=to, data=b64encode(piece).decode())
 
 
-def data(folder: str, user: str, told: Told) -> bool:
+def source(home: str) -> str:
+    """The release as it is now: one that comes meanwhile must not be mixed into it."""
+    found = os.path.realpath(f"{home}/src")
+    if not found.startswith(f"{home}/releases/"):
+        raise Refused(f"`{home}/src` leads to no release of the site, but to `{found}`")
+    return found
+
+
+def packing(release: str) -> List[str]:
+    return [sys.executable, "-I", "-S", "-c", TREE, release, MARKER]
+
+
+def packing_data(home: str, *more: str) -> List[str]:
+    return ["tar", "--create", "--file=-", *more, f"--directory={home}/data", "."]
+
+
+def data(home: str, user: str, told: Told) -> bool:
     """Whether some of it changed while it was read."""
-    argv = ["tar", "--create", "--file=-", "--sort=name", f"--directory={folder}", "."]
-    return read(argv, user, DATA, told, (0, CHANGED)) == CHANGED
+    argv, properties = packing_data(home, "--sort=name"), sandbox.of_data(home, user)
+    with reader("data", user, argv, properties) as child:
+        return tell(child, DATA, told, (0, CHANGED)) == CHANGED
 
 
-def read(argv: List[str], user: str, to: str, told: Told, good: Sequence[int] = (0,)) -> int:
-    """The code of *argv*, after all that it wrote was told as the part *to*."""
+def tell(child: Child, to: str, told: Told, good: Sequence[int] = (0,)) -> int:
+    """The code of *child*, after all that it wrote was told as the part *to*."""
     told.all(to, b"")
-    with Path(os.devnull).open("rb") as nothing, backup_child.started(argv, nothing, user) as child:
-        for piece in child.pieces(told.kit.stops):
-            told.all(to, piece)
-        return child.end(good)
+    for piece in child.pieces(told.kit.stops):
+        told.all(to, piece)
+    return child.end(good)
+
+
+@contextmanager
+def reader(what: str, user: str, argv: Sequence[str], properties: Sequence[str]) -> Iterator[Child]:
+    """*argv*, which reads *what* of the site of *user*, and is given nothing to read besides."""
+    with (
+        Path(os.devnull).open("rb") as nothing,
+        backup_child.of_site(f"read-{what}", user, argv, properties, nothing) as child,
+    ):
+        yield child

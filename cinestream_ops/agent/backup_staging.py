@@ -12,7 +12,7 @@ import shutil
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List
+from typing import Any, BinaryIO, Callable, Dict, Iterator, Union
 
 from cinestream_ops.agent import (
     backup_child,
@@ -21,8 +21,10 @@ from cinestream_ops.agent import (
     lock,
     mongodb,
     recover,
+    sandbox,
     users,
 )
+from cinestream_ops.agent.backup_child import Child
 from cinestream_ops.agent.kit import Kit
 from cinestream_ops.agent.refused import Refused
 from cinestream_ops.state import homes
@@ -137,7 +139,7 @@ def put(order: Order, kit: Kit, fill: Callable[[Order, Kit], Dict[str, Any]]) ->
 def unpacked(order: Order, kit: Kit) -> Dict[str, Any]:
     home, user = order["home"], order["user"]
     env(f"{home}/.env", user, kit.blob("secret:env"))
-    unpack(f"{home}/data", user, kit.blob_path(order["data"]))
+    unpack(home, user, kit.blob_path(order["data"]))
     if order["database"]:
         load = backup_database.with_paths(order["collections"], kit)
         backup_database.told(kit, do="load", database=order["database"], load=load)
@@ -151,14 +153,18 @@ def env(path: str, user: str, content: bytes) -> None:
     shutil.chown(path, user, user)
 
 
-def unpack(folder: str, user: str, archive: Path) -> None:
+def unpack(home: str, user: str, archive: Path) -> None:
     """As the site's user, who can write nowhere else, whatever the archive says."""
-    with archive.open("rb") as stdin, backup_child.started(unpacking(folder), stdin, user) as child:
+    with archive.open("rb") as stdin, unpacking(home, user, stdin) as child:
         child.end()
 
 
-def unpacking(folder: str) -> List[str]:
-    return ["tar", "--extract", "--preserve-permissions", f"--directory={folder}", "--file=-"]
+@contextmanager
+def unpacking(home: str, user: str, stdin: Union[BinaryIO, int]) -> Iterator[Child]:
+    argv = ["tar", "--extract", "--preserve-permissions", f"--directory={home}/data", "--file=-"]
+    properties = sandbox.of_unpacking(home, user)
+    with backup_child.of_site("unpack", user, argv, properties, stdin) as child:
+        yield child
 
 
 def remove(order: Order, kit: Kit) -> None:

@@ -1,18 +1,20 @@
 """
 The bytecode of a tree of Python, made where its readers find it.
 
-They cannot write there, and without it compile every module anew at each start.
+They cannot write there, and without it compile every module anew at each start.  What is compiled
+may be made to harm who compiles it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from contextlib import suppress
 from pathlib import Path
 
+from cinestream_ops.agent import sandbox, transient
 from cinestream_ops.agent.kit import Kit
 from cinestream_ops.agent.refused import Failed
-from cinestream_ops.agent.venvs import bounded
 
 PATIENCE = 300  # seconds
 # Not ours: what is in the working directory, and what the machine's own packages would bring.
@@ -25,6 +27,8 @@ def put(tree: Path, home: str, kit: Kit) -> None:
 
     What is named like one and does not compile, such as a template, is left as it is.
     """
-    named = ["-s", str(tree), "-p", home]
+    command = [sys.executable, *COMPILE, "-s", str(tree), "-p", home, str(tree)]
+    # One that a dead agent has left would go on to write where we begin anew.
+    unit = f"cinestream-compile-{hashlib.sha256(home.encode()).hexdigest()[:16]}.service"
     with suppress(Failed):
-        kit.run([*bounded(), sys.executable, *COMPILE, *named, str(tree)], PATIENCE)
+        transient.run(unit, command, sandbox.of_compiling(str(tree)), PATIENCE, kit)

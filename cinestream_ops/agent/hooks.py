@@ -20,7 +20,6 @@ from cinestream_ops.state.items import Hook
 from cinestream_ops.state.steps import Step
 
 PIECE = 1 << 16
-SPARE = 60  # seconds after which systemd ends it, should we be gone
 
 
 def back(step: Step) -> List[Step]:
@@ -35,13 +34,10 @@ def do(step: Step, kit: Kit) -> None:
     transient.end(unit)
     if step.verb == RESTORE:
         return
-    limit = f"RuntimeMaxSec={item.timeout + SPARE}"
-    options = ["--pipe", "--wait", "--service-type=exec"]
-    run = transient.argv(unit, options, [*item.properties, limit])
-    child = kits.started([*run, *transient.escaped(item.argv)])
+    child = kits.started(transient.piped(unit, item.argv, item.properties, item.timeout))
     try:
         listen(child, item, kit)
-        code = child.wait(SPARE)
+        code = transient.code(unit, child, item.timeout, kit.stops)
     finally:
         kits.end(child)
         transient.end(unit)

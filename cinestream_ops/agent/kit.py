@@ -7,7 +7,6 @@ It may not run a shell, and may not wait without an end.
 from __future__ import annotations
 
 import os
-import pwd
 import signal
 import subprocess
 from pathlib import Path
@@ -77,7 +76,6 @@ class Kit:
         self,
         argv: Sequence[str],
         timeout: float,
-        user: Optional[str] = None,
         cwd: Optional[str] = None,
         env: Optional[Mapping[str, str]] = None,
         stdin: Optional[bytes] = None,
@@ -87,7 +85,7 @@ class Kit:
 
         `Refused` with the last lines it wrote, if it fails; never put a secret into *argv*.
         """
-        child = started(argv, user, cwd, env, stdin)
+        child = started(argv, cwd, env, stdin)
         try:
             with self.stops.allowed():
                 out, errors = child.communicate(stdin, timeout)
@@ -103,7 +101,6 @@ class Kit:
 
 def started(
     argv: Sequence[str],
-    user: Optional[str] = None,
     cwd: Optional[str] = None,
     env: Optional[Mapping[str, str]] = None,
     stdin: Optional[bytes] = None,
@@ -118,24 +115,9 @@ def started(
             cwd=cwd,
             env={"PATH": PATH, "LC_ALL": "C.UTF-8", "HOME": "/root", **(env or {})},
             start_new_session=True,
-            **account(user),
         )
     except (FileNotFoundError, PermissionError) as error:
         raise Refused(f"`{argv[0]}` cannot be run: {error.strerror}: `{error.filename}`") from None
-
-
-def account(user: Optional[str]) -> Dict[str, Any]:
-    """The arguments that make `Popen` run as *user*, with the groups of a login."""
-    if user is None:
-        return {}
-    try:
-        found = pwd.getpwnam(user)
-    except KeyError:
-        raise Refused(f"there is no user `{user}`") from None
-    if found.pw_uid == os.geteuid():
-        return {}
-    groups = os.getgrouplist(user, found.pw_gid)
-    return {"user": found.pw_uid, "group": found.pw_gid, "extra_groups": groups}
 
 
 def end(child: subprocess.Popen[bytes]) -> None:

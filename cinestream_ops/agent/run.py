@@ -20,9 +20,6 @@ from cinestream_ops.agent.wire import Wire
 from cinestream_ops.state import environment
 
 PIECE = 1 << 16
-SPARE = 60  # seconds after which systemd ends it, should we be gone
-STOPPED = 30  # seconds that it may take to stop
-KILLED = ("2", "3")  # codes of the kernel's: by a signal, without or with a core
 MISSING, TOO_LATE = "there is no program `%s` in the source of `%s`", "`%s` did not end within %g s"
 
 
@@ -32,7 +29,7 @@ def stream(order: Dict[str, Any], wire: Wire) -> int:
     child = kit.started(argv(order, name))
     try:
         tell(child, order, wire)
-        return code(child, name)
+        return transient.code(name, child, order["timeout"], wire.stops)
     finally:
         kit.end(child)
         # Also when a signal came: it would go on without us.
@@ -45,14 +42,9 @@ def argv(order: Dict[str, Any], name: str) -> List[str]:
     program = f"{source}/{order['program']}"
     if not Path(program).is_file():
         raise Refused(MISSING % (order["program"], order["site"]), "it is a path in the source")
-    properties = [
-        *order["properties"],
-        f"RuntimeMaxSec={order['timeout'] + SPARE:g}",
-    ]
-    run = transient.argv(name, ["--pipe", "--wait", "--service-type=exec"], properties)
     settled = environment.settled(f"{order['home']}/data", source)
-    python = [*settled, f"{venv}/bin/python", "-B", program]
-    return [*run, *python, *transient.escaped(order["arguments"])]
+    command = [*settled, f"{venv}/bin/python", "-B", program, *order["arguments"]]
+    return transient.piped(name, command, order["properties"], order["timeout"])
 
 
 def tell(child: "subprocess.Popen[bytes]", order: Dict[str, Any], wire: Wire) -> None:
@@ -76,13 +68,3 @@ def tell(child: "subprocess.Popen[bytes]", order: Dict[str, Any], wire: Wire) ->
                 wire.tell("output", to=streams[one], data=b64encode(piece).decode())
             else:
                 del streams[one]
-
-
-def code(child: "subprocess.Popen[bytes]", name: str) -> int:
-    """As a shell would tell it: 128 more than the signal that ended it."""
-    ended = child.wait(STOPPED)
-    shown = transient.quiet("show", "--property=ExecMainCode,ExecMainStatus", name).splitlines()
-    facts = dict(line.split("=", 1) for line in shown)
-    if facts.get("ExecMainCode") in KILLED:
-        return 128 + int(facts["ExecMainStatus"])
-    return ended

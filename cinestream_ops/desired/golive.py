@@ -16,17 +16,14 @@ from cinestream_ops.state.items import Check, Hook, Trial
 def importable(site: Site) -> Check:
     """Whether the new release runs in the new environment, before anything points to them."""
     argv = (
-        # As in its unit: an application may look into its home while it is imported.
-        "env", f"HOME={places.data(site)}",
         python(site), "-B", paths.WORKER, "--check", "--wsgi", site.wsgi,
         "--source", places.release(site), "--env-file", places.env(site),
     )  # fmt: skip
     return Check(
         what=f"`{site.wsgi}` of `{site.name}` can be imported",
         argv=argv,
-        user=site.user,
-        cwd=places.home(site),
-        env_file=places.env(site),
+        site=site.name,
+        properties=program.of_check(site),
     )
 
 

@@ -1,5 +1,5 @@
 """
-A program of a site that runs beside its workers: as whom, where, and what it may do.
+A program of a site that is no worker: as whom, where, and what it may do.
 """
 
 from __future__ import annotations
@@ -21,7 +21,20 @@ class Context:
 
 
 def properties(site: Site) -> tuple[str, ...]:
-    """What systemd is told of it, `Name=value` each; the same sandbox as that of a worker."""
+    """
+    What systemd is told of one that the owner runs by hand, `Name=value` each.
+
+    The same sandbox as that of a worker.
+    """
     context = Context(site.user, places.home(site), units.slice_name(site))
     lines = render("systemd/site-run.properties", context).splitlines()
     return tuple(line for line in lines if line and not line.startswith("#"))
+
+
+def of_check(site: Site) -> tuple[str, ...]:
+    """What systemd is told of one that only imports: it ends at once, and leaves nothing."""
+    # It reads the `.env` by itself, as a worker does.
+    kept = (each for each in properties(site) if not each.startswith("EnvironmentFile="))
+    # `ProtectSystem=strict` leaves `/run/lock` writable beside `ProtectProc=` (systemd 252).
+    own = "TemporaryFileSystem=/dev/shm:mode=1777 /run/lock:ro"
+    return (*kept, "KillSignal=SIGKILL", own)

@@ -114,9 +114,7 @@ def units(site: Site, scene: Scene) -> Units:
 
 
 def slice_name(site: Site) -> str:
-    # A dash in a slice's name makes it part of another slice: `a-b` would count against `a`.  No
-    # site has a dot in its name.
-    return f"cinestream-{site.name.replace('-', '.')}.slice"
+    return paths.slice_of(site.name)
 
 
 def needs_loopback_alone(site: Site, scene: Scene) -> bool:

@@ -250,9 +250,8 @@ class Check(Item):
     kind = "check"
     what: str
     argv: Tuple[str, ...]
-    user: str = "root"
-    cwd: str = "/"
-    env_file: str = ""
+    site: str = ""
+    properties: Tuple[str, ...] = ()  # of systemd, `Name=value` each
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,13 @@ TOOLS = f"{LIBRARY}/venv"
 MONGODB_ENV = f"{SPECS}/mongodb.env"
 
 
+def slice_of(site: str) -> str:
+    """The slice that all of *site* runs in."""
+    # A dash in a slice's name makes it part of another slice: `a-b` would count against `a`.  No
+    # site has a dot in its name.
+    return f"cinestream-{site.replace('-', '.')}.slice"
+
+
 def local_host(site: str) -> str:
     """The name at which the server itself reaches *site*; RFC 952 knows no underscore."""
     return f"{site.replace('_', '-')}.localhost"

@@ -42,11 +42,6 @@ def test_a_missing_command_is_named(kit):
         kit.run(["no-such-command"], 5)
 
 
-def test_a_user_who_is_not_there_is_named(kit):
-    with pytest.raises(Refused, match="there is no user `nobody-at-all`"):
-        kit.run(["true"], 5, user="nobody-at-all")
-
-
 def test_nothing_of_our_own_environment_is_passed_on(kit, monkeypatch):
     monkeypatch.setenv("CANARY", "1")
 

@@ -81,7 +81,7 @@ def test_it_gets_the_properties_of_its_order_and_an_end_of_its_own(order):
     argv = run.argv(order, "x.service")
 
     assert {f"--property={each}" for each in order["properties"]} < set(argv)
-    assert "--property=RuntimeMaxSec=660" in argv
+    assert "--property=TimeoutStartSec=660" in argv
 
 
 def test_a_program_that_is_not_in_the_source_is_refused(order):

@@ -20,6 +20,7 @@ from cinestream_ops.state.items import (
     MongoUser,
     Release,
     Symlink,
+    Trial,
     Unit,
     User,
     Venv,
@@ -112,11 +113,22 @@ def test_a_site_of_ones_own_is_imported_before_anything_points_to_it():
     [check] = of(Check, site).values()
     assert "`shop:app` of `blog` can be imported" == check.what
     assert (
-        "env", "HOME=/var/www/blog/data", "/var/www/blog/venvs/2222222222222222/bin/python", "-B",
+        "/var/www/blog/venvs/2222222222222222/bin/python", "-B",
         "/usr/lib/cinestream/runner/cinestream_worker/__main__.py", "--check", "--wsgi", "shop:app",
         "--source", "/var/www/blog/releases/1111111111111111", "--env-file", "/var/www/blog/.env",
     ) == check.argv  # fmt: skip
-    assert ("blog", "/var/www/blog") == (check.user, check.cwd)
+    assert "blog" == check.site
+
+
+def test_it_is_imported_in_the_sandbox_of_a_worker_and_leaves_nothing():
+    _, site = wanted(OWN)
+
+    [check], [trial] = of(Check, site).values(), of(Trial, site).values()
+    more = {"KillSignal=SIGKILL", "TemporaryFileSystem=/dev/shm:mode=1777 /run/lock:ro"}
+    assert {"User=blog", "Group=blog", "NoNewPrivileges=yes"} <= set(check.properties)
+    assert more == set(check.properties) - set(trial.properties)
+    # It reads that by itself: systemd would, as root.
+    assert {"EnvironmentFile=/var/www/blog/.env"} == set(trial.properties) - set(check.properties)
 
 
 def test_the_bundled_sites_workers_reach_the_internet_only_once_they_have_a_key():

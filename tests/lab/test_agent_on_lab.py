@@ -31,7 +31,9 @@ from tests.conversation.server import apply, begin, look, planned, until_ready
 
 WORKERS = 8
 PROGRAM, CONF = "/usr/local/lib/demo.py", "/etc/nginx/conf.d/demo.conf"
-KILL = Check("dies", ("sh", "-c", "kill -9 $PPID"))
+# The agent, by what it wrote into its lock: a check is run by systemd, and is no child of it.
+HOLDER = f"grep -o '\"pid\": [0-9]*' {paths.HOME}/lock | grep -o '[0-9]*'"
+KILL = Check("dies", ("sh", "-c", f"kill -9 $({HOLDER})"))
 GATE = Step(PUT, Gate(probes=("demo.localhost", "other.localhost")))
 
 SERVICE = b"""

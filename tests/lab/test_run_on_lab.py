@@ -5,6 +5,7 @@ A program of a site with a real systemd: whose it is, what it may do, and how it
 from __future__ import annotations
 
 import shlex
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -138,10 +139,25 @@ except OSError as error:
     assert "" == box.server.run("ls /tmp/x 2>/dev/null; true")
 
 
-def test_one_that_a_signal_ends_is_told_as_a_shell_tells_it(box):
-    said = box.runs("import os; os.kill(os.getpid(), 9)")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+def test_one_that_a_signal_ends_is_told_as_a_shell_tells_it(box, number):
+    said = box.runs(f"import os; os.kill(os.getpid(), {number:d})")
 
-    assert 128 + 9 == said.code
+    assert 128 + number == said.code
+    assert "" == box.rest
+
+
+def test_a_child_that_hears_no_signal_does_not_outlive_it(box):
+    program = """
+import subprocess
+deaf = "trap '' TERM HUP INT; while :; do sleep 1; done; : stays-behind"
+subprocess.Popen(["sh", "-c", deaf], start_new_session=True, stdout=subprocess.DEVNULL)
+"""
+
+    said = box.runs(program)
+
+    assert 0 == said.code
+    assert "0" == box.server.run("pgrep -fc '[s]tays-behind' || true")
     assert "" == box.rest
 
 
@@ -175,7 +191,7 @@ def test_systemd_has_an_end_for_it_should_the_agent_be_killed(box):
     ends = []
 
     def told(*_: object) -> None:
-        ends.append(box.server.run("systemctl show -P RuntimeMaxUSec 'cinestream-run-*'"))
+        ends.append(box.server.run("systemctl show -P TimeoutStartUSec 'cinestream-run-*'"))
 
     with box.talk() as conversation:
         engine.run(conversation, BLOG, Program("hello.py"), (), 30, told)

@@ -23,6 +23,23 @@ text = "x"
 """
 
 
+STAYS = """
+import atexit, threading, time
+
+threading.Thread(target=time.sleep, args=(3600,)).start()
+atexit.register(time.sleep, 3600)
+"""
+
+
+@pytest.mark.parametrize(("target", "code"), [("blog:app", 0), ("blog:text", 1)])
+def test_a_check_ends_when_the_import_did_whatever_the_application_goes_on_with(
+    house, target, code
+):
+    house.write("blog.py", GOOD + STAYS)
+
+    assert code == house.run("--wsgi", target, "--check").returncode
+
+
 @pytest.mark.parametrize("target", ["blog:app", "blog:create_app()"])
 def test_an_application_that_is_there_is_met_with_silence(house, target):
     house.write("blog.py", GOOD)

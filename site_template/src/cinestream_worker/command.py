@@ -8,7 +8,9 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping, MutableMapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import NoReturn
 
 from cinestream_worker.application import application
 from cinestream_worker.door import door
@@ -46,11 +48,26 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve, or with `--check` only import; 0 when all went well, 1 when it could not start."""
     given = arguments(sys.argv[1:] if argv is None else argv)
+    code = ended(given)
+    if given.check:
+        leave(code)
+    return code
+
+
+def ended(given: argparse.Namespace) -> int:
     try:
         return run(given, os.environ)
     except StartError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         return 1
+
+
+def leave(code: int) -> NoReturn:
+    """End at once: a thread that the application has started, or what it does at exit, may last."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # the application may have closed it
+            stream.flush()
+    os._exit(code)
 
 
 def run(given: argparse.Namespace, environ: MutableMapping[str, str]) -> int:
