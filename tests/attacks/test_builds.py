@@ -109,7 +109,7 @@ def test_a_marker_of_its_own_does_not_matter(added, attacked: Standing):
         (["# harmless\r--no-binary=evil", EVIL], "`--no-binary` has no place"),
         ([f"-r {ON_SERVER}/more.txt"], "`-r` has no place"),
         (["-e /usr/local/share/evil"], "`-e` has no place"),
-        ([f"{ON_SERVER}/evil-1.0.tar.gz"], "could not be installed"),
+        ([f"{ON_SERVER}/evil-1.0.tar.gz"], "`evil` comes as source"),
     ],
 )
 def test_nothing_is_built_unless_the_owner_says_so(
