@@ -62,17 +62,18 @@ def test_a_program_is_run_from_the_release_that_is_there_now(order, tmp_path):
     argv = run.argv(order, "x.service")
 
     command = argv[argv.index("--") + 1 :]
+    assert "/usr/bin/env" == command[0]
+    assert f"PYTHONPATH={tmp_path}/releases/1" in command[:4]
     assert [f"{tmp_path}/venvs/1/bin/python", "-B", f"{tmp_path}/releases/1/jobs/hello.py"] == (
-        command[:3]
+        command[4:7]
     )
-    assert f"--property=Environment=PYTHONPATH={tmp_path}/releases/1" in argv
 
 
 def test_its_arguments_are_its_own_and_stand_nowhere_else(order):
     argv = run.argv(order, "x.service")
 
     before, after = argv[: argv.index("--")], argv[argv.index("--") + 1 :]
-    assert [SECRET, "", "$$HOME", "a b"] == after[3:]
+    assert [SECRET, "", "$$HOME", "a b"] == after[7:]
     assert SECRET not in " ".join(before)
     assert "--description=x" in before
 

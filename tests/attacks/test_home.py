@@ -125,7 +125,7 @@ EVIL_ENV = "PATH=evil PYTHONPATH=evil HOME=evil LD_PRELOAD=evil.so BASH_ENV=evil
 
 
 class Readers(Visitors):
-    SCRIPT = Visitors.SCRIPT.replace("/healthz", "/static/hello.txt")
+    PATHS = ("/static/hello.txt", "/")
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +153,7 @@ def test_a_home_that_was_the_sites_becomes_roots_and_nobody_notices(gallery: Sta
     with Readers(host, "gallery.localhost") as visitors:
         owner.types("apply --yes")
 
-    assert {"200"} == set(visitors.statuses)
+    assert {200} == set(visitors.statuses)
     assert workers == host.workers("gallery")
     assert "root gallery 750" == host.runs("stat", "-c", "%U %G %a", "/var/www/gallery")
     assert 0 == owner.tries("plan --exit-code").code

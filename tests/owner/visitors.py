@@ -18,6 +18,8 @@ PAUSE = 0.02  # seconds
 class Visitors:
     """People who keep asking for a page while something else goes on."""
 
+    PATHS = ("/healthz", "/")
+
     def __init__(self, host: Host, name: str) -> None:
         self.host, self.name = host, name
         self.statuses: Counter[int] = Counter()
@@ -25,7 +27,7 @@ class Visitors:
 
     def __enter__(self) -> Self:
         self.asked = [
-            self.stack.enter_context(asking(self.host, self.name, "/healthz", "/", pause=PAUSE))
+            self.stack.enter_context(asking(self.host, self.name, *self.PATHS, pause=PAUSE))
             for _ in range(PEOPLE)
         ]
         return self

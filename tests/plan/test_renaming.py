@@ -65,7 +65,7 @@ def test_what_it_takes_over_is_neither_made_nor_removed():
 
     assert not [step for step in steps if isinstance(step.item, Database)]
     assert not [step for step in steps if step.item.kind == "certificate"]
-    assert {"mongo-user", "tree", "user"} == {
+    assert {"mongo-user", "site-journal", "tree", "user"} == {
         step.item.kind for step in steps if step.phase == CLEANUP
     }
 
