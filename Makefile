@@ -27,7 +27,7 @@ check: install ## the quick loop: format, lint, types, floors, quick tests
 	$(BIN)/pytest -q -n auto -m "not lab and not tenant and not slow"
 
 test: install system check ## everything, as CI runs it
-	$(BIN)/pytest -q -n 4 --dist loadgroup --no-loadscope-reorder --durations=10 -m "(lab or tenant or slow) and not torture"
+	$(BIN)/pytest -q -n 4 --dist loadfile --no-loadscope-reorder --durations=10 -m "(lab or tenant or slow) and not torture"
 
 torture: install system ## break every change off at every step, in every way; an hour or two
 	$(BIN)/pytest -q -n 2 --dist worksteal -m torture tests/torture
