@@ -30,7 +30,6 @@ class Record:
     root: str
     mongodb_archive: str
     mongodb_sha256: str
-    snapshots: tuple[str, ...] = ()  # the topmost first
 
 
 @dataclass(frozen=True)
@@ -130,8 +129,7 @@ def write(home: Home, record: Record) -> None:
 def read(home: Home) -> Record | None:
     """Its record; None if it was never written whole, or there is no such lab."""
     try:
-        told = json.loads(home.record.read_text())
-        return Record(**{**told, "snapshots": tuple(told.get("snapshots", ()))})
+        return Record(**json.loads(home.record.read_text()))
     except (FileNotFoundError, ValueError, TypeError):
         return None
 

@@ -68,7 +68,7 @@ def up(
 def make(home: Home, suite: str, report: Report, snapshot: Snapshot | None) -> None:
     remove(home)
     with cleared(home):
-        reserve(home, suite, report, snapshot)
+        reserve(home, suite, report)
         it = known(home.name)
         report("preparing the server", 0, 2)
         if snapshot:
@@ -93,24 +93,23 @@ def cleared(home: Home) -> Iterator[None]:
         raise
 
 
-def reserve(home: Home, suite: str, report: Report, snapshot: Snapshot | None) -> None:
+def reserve(home: Home, suite: str, report: Report) -> None:
     """Make the home of a new lab, with a network number that is its own from now on."""
-    below = snapshot.layers if snapshot else ()
     archive = mongodb.archive(report)
     root = roots.ready(Recipe(suite), report)
     with homes.number_lock():
         taken = (record.number for record in homes.records())
         number = network.free(taken)
-        record = Record(suite, number, str(root), str(archive.path), archive.sha256, below)
+        record = Record(suite, number, str(root), str(archive.path), archive.sha256)
         homes.write(home, record)
     roots.prune((Path(record.root) for record in homes.records()), map(Recipe, SUITES))
-    snapshots.prune(layer for record in homes.records() for layer in record.snapshots)
+    snapshots.prune()
 
 
 def prepare(it: Machine) -> None:
     """All that is done before the first boot."""
     gateway = f"http://{HOST_NAME}:{parts.GATEWAY}"
-    layer = Layer(it.upper, it.lowers)
+    layer = Layer(it.upper, it.root)
     machine.make_folders(it)
     network.make(it.network)
     keys.make(it.home, it.network.server, layer)
@@ -124,15 +123,15 @@ def resume(it: Machine, snapshot: Snapshot) -> None:
     """As `prepare`, with the disk and the keys of the lab that *snapshot* was taken of."""
     machine.make_folders(it)
     network.make(it.network)
-    snapshots.give_keys(snapshot, it.home)
+    snapshots.give(snapshot, it)
     keys.know(it.home, it.network.server)
     parts.certify(it.home, it.network)
-    disk.introduce(Layer(it.upper, it.lowers), it.network)
+    disk.introduce(Layer(it.upper, it.root), it.network)
 
 
 def surround(it: Machine) -> None:
     """Start what stands around the server, while it boots."""
-    archives = disk.archives(Layer(it.upper, it.lowers))
+    archives = disk.archives(Layer(it.upper, it.root))
     parts.write_settings(it.home, it.network, archives)
     parts.start(it.home, it.network)
     parts.wait(it.home, it.network)
@@ -269,8 +268,7 @@ def known(name: str) -> Machine:
     record = homes.read(home)
     if record is None:
         raise NoSuchLab(name)
-    below = tuple(map(Path, record.snapshots))
-    return Machine(home, Network(name, record.number), Path(record.root), below)
+    return Machine(home, Network(name, record.number), Path(record.root))
 
 
 def found(home: Home) -> Lab | None:

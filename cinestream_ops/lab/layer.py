@@ -12,19 +12,12 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Layer:
-    """*lowers* are the layers below it, the topmost first."""
-
     upper: Path
-    lowers: tuple[Path, ...]
+    lower: Path
 
     def read(self, path: str) -> str:
-        """The text that the layers below have at *path*."""
-        return self.below(path).read_text()
-
-    def below(self, path: Path | str) -> Path:
-        """Where the topmost layer that has *path* has it."""
-        places = [lower / str(path).lstrip("/") for lower in self.lowers]
-        return next((place for place in places if place.exists()), places[-1])
+        """The text that the root below has at *path*."""
+        return (self.lower / path.lstrip("/")).read_text()
 
 
 def put(layer: Layer, path: str, text: str, mode: int = 0o644) -> None:
@@ -44,7 +37,7 @@ def placed(layer: Layer, path: str) -> Path:
     """Where *path* is in the upper layer; its folders are there when this returns."""
     inner = Path(path.lstrip("/"))
     for folder in reversed(inner.parents):
-        copy_folder(layer.below(folder), layer.upper / folder)
+        copy_folder(layer.lower / folder, layer.upper / folder)
     return layer.upper / inner
 
 

@@ -45,7 +45,6 @@ class Machine:
     home: Home
     network: Network
     root: Path
-    snapshots: tuple[Path, ...] = ()  # between its root and its own disk, the topmost first
 
     @property
     def group(self) -> Group:
@@ -60,15 +59,10 @@ class Machine:
         return self.home.folder / "merged"
 
     @property
-    def lowers(self) -> tuple[Path, ...]:
-        """What lies below its own disk, the topmost first."""
-        return (*self.snapshots, self.root)
-
-    @property
     def layers(self) -> str:
         """The options of its overlay mount."""
-        work, lower = self.home.folder / "work", ":".join(map(str, self.lowers))
-        return f"lowerdir={lower},upperdir={self.upper},workdir={work},index=off,metacopy=off"
+        work = self.home.folder / "work"
+        return f"lowerdir={self.root},upperdir={self.upper},workdir={work},index=off,metacopy=off"
 
 
 def make_folders(machine: Machine) -> None:

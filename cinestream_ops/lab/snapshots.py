@@ -1,16 +1,15 @@
 """
 Servers' disks as they were once, kept in the cache for other labs to begin with.
 
-A snapshot is one layer of an overlay: it needs those that its server stood on.
+Each lab gets a copy.  A snapshot that is a lower layer of its overlay would save that copy, and
+change the numbers of its inodes behind the server's back (overlayfs: "Inode properties").
 """
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,48 +18,48 @@ from cinestream_ops.lab.homes import Home
 from cinestream_ops.lab.machine import Machine
 
 DAY = 86_400  # seconds
-SECONDS = 300  # that a disk may take from one file system to another
+SECONDS = 300  # that a disk may take to be copied
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """*layers* are the folders of it and of the snapshots below it, the topmost first."""
+    """What a server's disk had beside the root below it, and its keys."""
 
     folder: Path
-    layers: tuple[str, ...]
+
+    @property
+    def disk(self) -> Path:
+        return self.folder / "disk"
 
 
 def find(key: str) -> Snapshot | None:
-    """The snapshot *key*, with all that it stands on; None if anything of it is missing."""
-    folder = cache.folder("snapshots") / key
-    try:
-        layers = tuple(json.loads((folder / "layers.json").read_text()))
-    except FileNotFoundError:
+    """The snapshot *key*; None if there is none."""
+    snapshot = Snapshot(cache.folder("snapshots") / key)
+    if not snapshot.folder.is_dir():
         return None
-    if not all(Path(layer).is_dir() for layer in layers):
-        return None
-    for layer in layers:
-        os.utime(Path(layer).parent)
-    return Snapshot(folder, layers)
+    os.utime(snapshot.folder)
+    return snapshot
 
 
 def save(key: str, machine: Machine) -> Snapshot:
-    """The disk of *machine*, which is off and loses it; the list of layers is written last."""
-    folder = cache.folder("snapshots") / key
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(mode=0o700)
-    disk = folder / "disk"
-    commands.output("mv", "-T", str(machine.upper), str(disk), seconds=SECONDS)
+    """The disk of *machine*, which is off and loses it; a broken-off one is no snapshot."""
+    snapshot = Snapshot(cache.folder("snapshots") / key)
+    draft = Snapshot(snapshot.folder.with_suffix(".draft"))
+    for folder in (draft.folder, snapshot.folder):
+        shutil.rmtree(folder, ignore_errors=True)
+    draft.folder.mkdir(mode=0o700)
+    commands.output("mv", "-T", str(machine.upper), str(draft.disk), seconds=SECONDS)
     for path in key_files(machine.home):
-        shutil.copy2(path, folder)
-    layers = (str(disk), *map(str, machine.snapshots))
-    (folder / "layers.json").write_text(json.dumps(layers))
-    return Snapshot(folder, layers)
+        shutil.copy2(path, draft.folder)
+    draft.folder.rename(snapshot.folder)
+    return snapshot
 
 
-def give_keys(snapshot: Snapshot, home: Home) -> None:
-    """The lab at *home* is let in, and vouched for, as the one that the snapshot was taken of."""
-    for path in key_files(home):
+def give(snapshot: Snapshot, machine: Machine) -> None:
+    """The machine's disk is as that in the snapshot, and it is let in by the same keys."""
+    disk, upper = str(snapshot.disk), str(machine.upper)
+    commands.output("cp", "--archive", "--sparse=always", "-T", disk, upper, seconds=SECONDS)
+    for path in key_files(machine.home):
         shutil.copy2(snapshot.folder / path.name, path)
 
 
@@ -70,9 +69,8 @@ def key_files(home: Home) -> tuple[Path, ...]:
     return (*pairs, *public, home.authority, home.authority_key)
 
 
-def prune(keep: Iterable[str]) -> None:
-    """Remove those that nobody has begun with for a day, unless a lab stands on them."""
-    kept = {Path(layer).parent for layer in keep}
+def prune() -> None:
+    """Remove those that nobody has begun with for a day."""
     for folder in cache.folder("snapshots").iterdir():
-        if folder not in kept and folder.stat().st_mtime < time.time() - DAY:
+        if folder.is_dir() and folder.stat().st_mtime < time.time() - DAY:
             shutil.rmtree(folder, ignore_errors=True)

@@ -1,7 +1,7 @@
 """
 A server in strange hands: whatever it answers, its owner is told one sentence.
 
-The conversation is with a process of its own that speaks the protocol, and means harm.
+The other side of the conversation speaks the protocol, and means harm.
 """
 
 import io

@@ -33,6 +33,9 @@ def server(owner: Owner, name: str, suite: str, *lines: str) -> lab.Lab:
     """The lab *name*, on which *owner* has typed *lines*."""
     lab.up(name, suite, snapshot=snapshot(owner, suite, lines))
     owner.types(f"lab up {name} --suite {suite}")  # it is, and *owner* gets to know it
+    if lines:
+        # Its database is where another server's was, by the number of the folder's inode.
+        replace(owner, server=name).types("apply --yes")
     return lab.find(name)
 
 
