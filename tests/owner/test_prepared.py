@@ -42,7 +42,7 @@ def test_of_a_site_that_was_refused(clean: Standing):
 
     assert 1 == said.code
     assert "nobody" in said.err
-    assert any(path.startswith(f"{HOME}/releases/") for path in left)
+    assert not any(path.startswith(f"{HOME}/releases/") for path in left)
     assert any(path.startswith(f"{HOME}/venvs/") for path in left)
     assert 0 == planned.code
 
