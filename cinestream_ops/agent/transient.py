@@ -133,8 +133,8 @@ def code(
     how, status = facts.get("ExecMainCode"), int(facts.get("ExecMainStatus", 0))
     if how in KILLED:
         return 128 + status
-    # It never began, or ended well and had left what could not be ended.
-    return status if how == EXITED and status else NEVER
+    # What it had left is ended by now; 0 is no code of one that never began.
+    return status if how == EXITED else NEVER
 
 
 def sweep() -> None:

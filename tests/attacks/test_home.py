@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from cinestream_ops.state import paths
-from tests.attacks.conftest import BESIDE
+from tests.attacks.conftest import BESIDE, SITES
 from tests.attacks.tenant import Tenant
 from tests.owner.conftest import Standing
 from tests.owner.owner import Host
@@ -101,7 +101,7 @@ def test_its_owner_goes_on_as_ever(attacked: Standing, tmp_path: Path):
 
     owner.types(f"backup create mallory --to {tmp_path} --passphrase-file {tmp_path}/key")
     owner.types("env set mallory GREETING=hello --yes")
-    owner.types("deploy mallory --yes")
+    owner.types(f"deploy mallory --source {SITES / 'shell'} --yes")
     owner.types("restart mallory --yes")
 
     assert 0 == owner.tries("plan --exit-code").code
@@ -187,7 +187,9 @@ def test_what_is_in_its_env_does_not_say_which_program_runs(gallery: Standing, w
             said = gallery.owner.types("run gallery -- tell.py").out
         else:
             host.runs("systemctl", "start", "gallery-refresh.service")
-            said = host.runs("journalctl", "-u", "gallery-refresh", "-o", "cat", "-n", "20")
+            said = host.runs(
+                "journalctl", "--namespace=*", "-u", "gallery-refresh", "-o", "cat", "-n", "20"
+            )
 
     told = next(line for line in said.splitlines() if line.startswith("TOLD")).split()
     assert paths.PROGRAMS == told[1]

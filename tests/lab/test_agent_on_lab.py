@@ -298,7 +298,13 @@ def test_the_status_tells_of_every_worker(box):
 
 def test_logs_are_told_line_by_line(box):
     with box.talk() as conversation:
-        order = {"do": "logs", "units": ["demo@8001.service"], "lines": 3, "follow": False}
+        order = {
+            "do": "logs",
+            "site": "demo",
+            "units": ["demo@8001.service"],
+            "lines": 3,
+            "follow": False,
+        }
         events = list(conversation.events(order))
 
     assert ["line"] * 3 + ["done"] == [event["event"] for event in events]
@@ -307,7 +313,13 @@ def test_logs_are_told_line_by_line(box):
 
 def test_following_logs_ends_with_the_next_order(box):
     with box.talk() as conversation:
-        order = {"do": "logs", "units": ["demo@8001.service"], "lines": 1, "follow": True}
+        order = {
+            "do": "logs",
+            "site": "demo",
+            "units": ["demo@8001.service"],
+            "lines": 1,
+            "follow": True,
+        }
         events = conversation.events(order)
         first = next(events)
         conversation.send({"do": "stop"})

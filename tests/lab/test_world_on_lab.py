@@ -116,9 +116,14 @@ def equipped(world) -> World:
         names = "nginx certbot python3-venv ssl-cert openssl".split()
         steps = [Step(PUT, Package(name)) for name in names]
         item = Venv(paths.TOOLS, "{digest(TOOLS.read_bytes())}")
-        say(tried(packages.do_all, steps), tried(venvs.do, Step(PUT, item)))
+        builder = Step(PUT, User(paths.BUILDER, "/nonexistent"))
+        say(
+            tried(packages.do_all, steps),
+            tried(venvs.do, Step(PUT, item)),
+            tried(users.do, builder),
+        )
     """)
-    assert [None, None] == refusals
+    assert [None, None, None] == refusals
     return world
 
 

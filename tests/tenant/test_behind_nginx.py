@@ -102,7 +102,9 @@ def started_nginx(root: Path, workers: list[Worker], stack: ExitStack) -> int:
 def lay_static(home: Path) -> None:
     """The static files of the release, as they are packed for a server."""
     source = read_source("bundled", wsgi="")
-    with tarfile.open(fileobj=io.BytesIO(source.uploads[source.release])) as archive:
+    with tarfile.open(
+        fileobj=io.BytesIO(b"".join(source.uploads[source.release].chunks()))
+    ) as archive:
         archive.extractall(home / "src", filter="data")
     home.joinpath("static").symlink_to(home / "src" / source.defaults["static"])
 

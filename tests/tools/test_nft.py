@@ -87,7 +87,7 @@ def trial(tmp_path: Path):
         (tmp_path / "trial.py").write_text(f"{TOOLS}\nTHERE = sys.argv[1]\n{program}")
         # A site beside it has come when the rules are loaded anew, where their own table is.
         beside = rules.parent / "nft/beside.nft"
-        beside.write_text("add element inet cinestream ports { 8201-8300 }")
+        beside.write_text("add element inet cinestream ports { 8201-8300 }\n")
         script = (
             f"set -e\n{NEIGHBOUR.format(root=tmp_path)}\nmv {beside} {tmp_path}; nft -f {rules}\n"
             f"mv {tmp_path}/beside.nft {beside}; nft -f {rules}\n"

@@ -5,12 +5,15 @@ A site that tells who answers: its process, its port and its release.
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
+# Its own, which is not the one that visitors come to.
+PORT = sys.argv[sys.argv.index("--port") + 1]
 RELEASE = (Path(__file__).parent / "release.txt").read_text().strip()
 
 
@@ -21,8 +24,6 @@ def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable
     size = int(environ.get("CONTENT_LENGTH") or 0)
     if len(environ["wsgi.input"].read(size)) < size:
         raise ValueError("half a form")
-    body = (
-        f"{asked.get('token', ['-'])[0]} {os.getpid()} {environ['SERVER_PORT']} {RELEASE}".encode()
-    )
+    body = f"{asked.get('token', ['-'])[0]} {os.getpid()} {PORT} {RELEASE}".encode()
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
     return [body]
