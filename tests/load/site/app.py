@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
-# Its own, which is not the one that visitors come to.
-PORT = sys.argv[sys.argv.index("--port") + 1]
 RELEASE = (Path(__file__).parent / "release.txt").read_text().strip()
 
 
@@ -24,6 +22,11 @@ def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable
     size = int(environ.get("CONTENT_LENGTH") or 0)
     if len(environ["wsgi.input"].read(size)) < size:
         raise ValueError("half a form")
-    body = f"{asked.get('token', ['-'])[0]} {os.getpid()} {PORT} {RELEASE}".encode()
+    body = f"{asked.get('token', ['-'])[0]} {os.getpid()} {own_port()} {RELEASE}".encode()
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
     return [body]
+
+
+def own_port() -> str:
+    """The worker's, which is not the one that visitors come to."""
+    return sys.argv[sys.argv.index("--port") + 1]
