@@ -97,7 +97,9 @@ def units() -> Iterator[tuple[str, str]]:
     for line in told.splitlines():
         name, loaded, active, under, *_ = line.split()
         # A slice of systemd's own making comes and goes with what is in it.
-        if OURS.search(name) and active != "inactive" and not name.startswith("system-"):
+        # Those of a site's journal systemd ends by itself, a moment after who needed them.
+        its_own = name.startswith(("system-", "systemd-journald"))
+        if OURS.search(name) and active != "inactive" and not its_own:
             yield f"unit {name}", f"{loaded} {active} {under}"
 
 
