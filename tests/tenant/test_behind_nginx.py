@@ -74,12 +74,12 @@ def street(folder: Path, mongod: Mongod, database: str) -> Iterator[Street]:
 
 
 def started_nginx(root: Path, workers: list[Worker], stack: ExitStack) -> int:
-    port = free_port()
+    port, *others = free_ports(4)
     conf = tree.lay_out(case.read(case.CASES / "bundled.txt").text, root)
     first, second = (worker.port for worker in workers)
     placed = {
-        "listen 80": f"listen {port}", "listen 443": f"listen {free_port()}",
-        "[::]:80": f"[::]:{port}", "[::]:443": f"[::]:{free_port()}",
+        "listen 80": f"listen {port}", "listen 443": f"listen {others[0]}",
+        "[::]:80": f"[::]:{others[1]}", "[::]:443": f"[::]:{others[2]}",
         ":8001 ": f":{first} ", ":8002 ": f":{second} ", "server 127.0.0.1:8003 ": "#",
         "ip_hash;": "", "127.0.0.0/8 0": "127.0.0.1 0",
     }  # fmt: skip
@@ -99,6 +99,13 @@ def started_nginx(root: Path, workers: list[Worker], stack: ExitStack) -> int:
     return port
 
 
+def free_ports(number: int) -> list[int]:
+    """As many that differ, of those that nobody has."""
+    with ExitStack() as stack:
+        held = [stack.enter_context(socket.create_server(("", 0))) for _ in range(number)]
+        return [each.getsockname()[1] for each in held]
+
+
 def lay_static(home: Path) -> None:
     """The static files of the release, as they are packed for a server."""
     source = read_source("bundled", wsgi="")
@@ -110,7 +117,7 @@ def lay_static(home: Path) -> None:
 
 
 def wait_for(port: int) -> None:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while time.monotonic() < end:
         with socket.socket() as caller:
             if caller.connect_ex(("127.0.0.1", port)) == 0:
