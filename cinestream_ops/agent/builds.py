@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterator, List, Optional, Sequence
 
-from cinestream_ops.agent import transient
+from cinestream_ops.agent import sandbox, transient
 from cinestream_ops.agent.kit import Kit
 from cinestream_ops.agent.refused import Failed, Refused
 from cinestream_ops.state import paths
@@ -38,38 +38,14 @@ SEEN = (
 METADATA = ("169.254.169.254", "fd00:ec2::254")
 CLOSED = "IPAddressDeny=127.0.0.0/8 ::1/128 169.254.0.0/16 fd00:ec2::254"
 SANDBOX = (
+    *sandbox.COMMON,
+    "SystemCallFilter=~@privileged",
     *BOUNDS,
     "Nice=10",
     "LimitCORE=0",
-    "NoNewPrivileges=yes",
-    "CapabilityBoundingSet=",
-    "AmbientCapabilities=",
-    "ProtectSystem=strict",
-    "ProtectHome=yes",
-    "ProtectProc=invisible",
-    "ProcSubset=pid",
-    "ProtectClock=yes",
-    "ProtectControlGroups=yes",
-    "ProtectHostname=yes",
-    "ProtectKernelLogs=yes",
-    "ProtectKernelModules=yes",
-    "ProtectKernelTunables=yes",
-    "PrivateDevices=yes",
-    "DevicePolicy=closed",
     "PrivateTmp=yes",
     "PrivateIPC=yes",
     "TemporaryFileSystem=/dev/shm:mode=1777",  # else it is everybody's
-    "KeyringMode=private",
-    "LockPersonality=yes",
-    "RemoveIPC=yes",
-    "RestrictNamespaces=yes",
-    "RestrictRealtime=yes",
-    "RestrictSUIDSGID=yes",
-    "SystemCallArchitectures=native",
-    "SystemCallFilter=@system-service",
-    "SystemCallFilter=~@privileged",
-    "SystemCallErrorNumber=EPERM",
-    "UMask=0077",
     "WorkingDirectory=/tmp",
     # Nothing of it outlives the process that was started.
     "KillSignal=SIGKILL",

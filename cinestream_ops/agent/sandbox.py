@@ -14,8 +14,8 @@ from cinestream_ops.state import paths
 
 Properties = Tuple[str, ...]
 
-# The sandbox of workers (`systemd_templates/_sandbox.j2`), but for a `/tmp` of its own.
-WORKERS: Properties = (
+# What nothing may do that comes from a site, or is made for one.
+COMMON: Properties = (
     "NoNewPrivileges=yes",
     "CapabilityBoundingSet=",
     "AmbientCapabilities=",
@@ -33,16 +33,20 @@ WORKERS: Properties = (
     "DevicePolicy=closed",
     "KeyringMode=private",
     "LockPersonality=yes",
-    "MemoryDenyWriteExecute=yes",
     "RemoveIPC=yes",
     "RestrictNamespaces=yes",
     "RestrictRealtime=yes",
     "RestrictSUIDSGID=yes",
     "SystemCallArchitectures=native",
     "SystemCallFilter=@system-service",
-    "SystemCallFilter=~@privileged @resources",
     "SystemCallErrorNumber=EPERM",
     "UMask=0077",
+)
+# The sandbox of workers (`systemd_templates/_sandbox.j2`), but for a `/tmp` of its own.
+WORKERS: Properties = (
+    *COMMON,
+    "MemoryDenyWriteExecute=yes",
+    "SystemCallFilter=~@privileged @resources",
 )
 BARE: Properties = (
     *WORKERS,
