@@ -23,6 +23,7 @@ from urllib.parse import quote
 HEADER = b"SQLite format 3\0"
 # https://www.sqlite.org/tempfiles.html: parts of a database for as long as it is open.
 BESIDE = ("-wal", "-shm", "-journal")
+FOLDER, DATABASE = "folder", "database"
 PATIENCE = 60.0  # seconds that somebody may keep a database locked
 PAUSE = 0.1  # seconds between two tries
 OWN_ORDERS = 50  # that a site may have made up, at most
@@ -37,11 +38,22 @@ def databases(top: Path) -> Iterator[Path]:
     waiting = [top]
     while waiting:
         for path in sorted(waiting.pop().iterdir(), reverse=True):
-            mode = path.lstat().st_mode
-            if stat.S_ISDIR(mode):
+            kind = kind_of(path)
+            if kind == FOLDER:
                 waiting.append(path)
-            elif stat.S_ISREG(mode) and is_database(path):
+            elif kind == DATABASE:
                 yield path
+
+
+def kind_of(path: Path) -> str:
+    """FOLDER, DATABASE, or nothing of both; a journal may be gone since its name was listed."""
+    try:
+        mode = path.lstat().st_mode
+        if stat.S_ISDIR(mode):
+            return FOLDER
+        return DATABASE if stat.S_ISREG(mode) and is_database(path) else ""
+    except FileNotFoundError:
+        return ""
 
 
 def is_database(path: Path) -> bool:
