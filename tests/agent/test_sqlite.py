@@ -178,3 +178,7 @@ def test_a_database_that_stays_locked_is_not_waited_for_for_ever(database, tmp_p
 
         with pytest.raises(sqlite_program.Unsaved, match="locked"):
             sqlite_program.save(database, tmp_path / "saved/shop.db", patience=0.3)
+
+
+def test_what_goes_while_databases_are_listed_is_none(tmp_path):
+    assert "" == sqlite_program.kind_of(tmp_path / "shop.db-journal")
