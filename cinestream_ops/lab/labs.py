@@ -306,7 +306,7 @@ def ssh_argv(lab: Lab, command: Sequence[str] = (), user: str = "") -> list[str]
         "IdentitiesOnly=yes",
         "BatchMode=yes",
         "LogLevel=ERROR",
-        "ConnectTimeout=10",
+        "ConnectTimeout=30",
         "ServerAliveInterval=15",
     )
     return [
