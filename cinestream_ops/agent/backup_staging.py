@@ -16,6 +16,7 @@ from typing import Any, Callable, Dict, Iterator, List
 
 from cinestream_ops.agent import backup_child, backup_database, lock, mongodb, recover, users
 from cinestream_ops.agent.kit import Kit
+from cinestream_ops.agent.place import Place
 from cinestream_ops.agent.refused import Refused
 from cinestream_ops.state.items import Database, User
 from cinestream_ops.state.steps import PUT, REMOVE, Step
@@ -159,7 +160,8 @@ def unpacking(folder: str) -> List[str]:
 
 def remove(order: Order, kit: Kit) -> None:
     if os.path.lexists(order["home"]):
-        shutil.rmtree(order["home"])
+        with Place(order["home"]) as here:
+            here.discard(here.name)
     if order["database"]:
         mongodb.drop_database(Database(order["database"]))
     if order.get("new_user"):

@@ -116,7 +116,8 @@ def give_back(heir: Heir, kit: Kit) -> None:
                 exchange(old, new)
             if is_folder(new):
                 raise Refused(f"`{new.path}` and `{old.path}` are both there")
-        shutil.rmtree(home(heir.user))
+        with Place(home(heir.user)) as here:
+            here.discard(here.name)
     users.remove(account(heir), kit)
 
 

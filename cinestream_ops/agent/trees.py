@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Dict, Iterator, Sequence
 
+from cinestream_ops.agent.place import Place
 from cinestream_ops.state.items import Fact
 
 MARKER = ".cinestream.json"
@@ -45,7 +45,8 @@ def remove(path: Path) -> None:
     elif path.exists():
         # Cut short, it must not be taken for a whole one.
         (path / MARKER).unlink(missing_ok=True)
-        shutil.rmtree(path)
+        with Place(str(path)) as here:
+            here.discard(here.name)
 
 
 def clear(path: Path) -> None:
