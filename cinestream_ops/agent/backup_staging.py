@@ -14,7 +14,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List
 
-from cinestream_ops.agent import backup_child, backup_database, lock, mongodb, recover, users
+from cinestream_ops.agent import (
+    backup_child,
+    backup_database,
+    leftovers,
+    lock,
+    mongodb,
+    recover,
+    remains,
+    users,
+)
 from cinestream_ops.agent.kit import Kit
 from cinestream_ops.agent.place import Place
 from cinestream_ops.agent.refused import Refused
@@ -29,6 +38,7 @@ Order = Dict[str, Any]
 
 def occupied(order: Order, kit: Kit) -> Dict[str, Any]:
     """Whether anything stands where *order* would put something; `Refused` tells what."""
+    leftovers.refuse(kit.home, order["user"], order["database"])
     if not broken_off(order, kit):
         refuse_occupied(order, kit)
     return {}
@@ -159,6 +169,8 @@ def unpacking(folder: str) -> List[str]:
 
 
 def remove(order: Order, kit: Kit) -> None:
+    if order.get("new_user"):
+        remains.clear(order["user"], kit)
     if os.path.lexists(order["home"]):
         with Place(order["home"]) as here:
             here.discard(here.name)

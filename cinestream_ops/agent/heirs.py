@@ -16,7 +16,7 @@ import stat
 from pathlib import Path
 from typing import List
 
-from cinestream_ops.agent import backup_cloning, backup_staging, certificates, users
+from cinestream_ops.agent import backup_cloning, backup_staging, certificates, numbers, users
 from cinestream_ops.agent.kinds import RESTORE
 from cinestream_ops.agent.kit import Kit
 from cinestream_ops.agent.place import Place
@@ -79,9 +79,10 @@ def same_account(heir: Heir, kit: Kit) -> None:
     users.remove(account(heir), kit)
     shared = ["--system", "--non-unique"]
     kit.run(["groupadd", *shared, "--gid", str(found.pw_gid), heir.user], timeout=60)
-    numbers = ["--uid", str(found.pw_uid), "--gid", str(found.pw_gid)]
+    ids = ["--uid", str(found.pw_uid), "--gid", str(found.pw_gid)]
     homeless = ["--no-create-home", "--home-dir", home(heir.user), "--shell", "/usr/sbin/nologin"]
-    kit.run(["useradd", *shared, *numbers, *homeless, heir.user], timeout=60)
+    kit.run(["useradd", *shared, *ids, *homeless, heir.user], timeout=60)
+    numbers.remember(kit.home, heir.user)
     # Root's own until all is in it: whoever has it could lead root elsewhere with a link.
     Path(home(heir.user)).mkdir(0o750, exist_ok=True)
     shutil.chown(home(heir.user), "root", "www-data")
@@ -118,7 +119,7 @@ def give_back(heir: Heir, kit: Kit) -> None:
                 raise Refused(f"`{new.path}` and `{old.path}` are both there")
         with Place(home(heir.user)) as here:
             here.discard(here.name)
-    users.remove(account(heir), kit)
+    users.purge(account(heir), kit)
 
 
 def is_folder(place: Place) -> bool:

@@ -98,6 +98,7 @@ def make_true(
     if asked.as_json:
         result = {"doing": doing, "changed": came is not None, "follow_ups": aftermath.data(came)}
         show.data({**result, **also, **plans.data(plan, diffs)})
+    aftermath.refuse_left(came or ())
 
 
 def is_wanted(plan: Plan, asked: Changing) -> bool:

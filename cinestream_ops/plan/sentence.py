@@ -28,6 +28,7 @@ from cinestream_ops.state.items import (
     MongoUser,
     Package,
     Release,
+    Remains,
     Tree,
     Trial,
     Unit,
@@ -106,6 +107,9 @@ def sentence(step: Step) -> str:
     item = step.item
     if isinstance(item, Unit):
         return f"{unit_verb(step)} `{item.unit}`"
+    if isinstance(item, Remains):
+        logs = ", and its logs" if item.logs else ""
+        return f"end all that runs as `{item.login}`, delete its jobs and temporary files{logs}"
     if step.verb == REMOVE:
         return f"{'delete' if isinstance(item, Tree | Database) else 'remove'} {noun(item)}"
     return f"{verb(step)} {noun(item)}"
