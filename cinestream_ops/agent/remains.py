@@ -150,7 +150,7 @@ def swept(uid: int, folders: "tuple[str, ...]") -> Optional[Refused]:
         except (FileNotFoundError, Refused):
             continue
         try:
-            sweep(top, uid)
+            discard_all(top, uid)
         except OSError as error:
             why = why or Refused(f"`{folder}/{error.filename}` is still there: {error.strerror}")
         finally:
@@ -158,7 +158,7 @@ def swept(uid: int, folders: "tuple[str, ...]") -> Optional[Refused]:
     return why
 
 
-def sweep(top: int, uid: int) -> None:
+def discard_all(top: int, uid: int) -> None:
     """Raises `OSError` for the first of *uid* that could not go, at the end of it all."""
     trouble = None
     walk = Walk(top, enter=lambda found: found.st_uid != uid)

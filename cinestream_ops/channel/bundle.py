@@ -37,7 +37,12 @@ QUESTIONS: Mapping[str, tuple[str, ...]] = {
 }
 # The modules behind each order, beside `main`, which hears it.
 ORDERS: Mapping[str, tuple[str, ...]] = {
-    "look": ("certificates", "machine", *(kinds.LOOKS[kind] for kind in sorted(kinds.SEEN))),
+    "look": (
+        "certificates",
+        "leftovers",
+        "machine",
+        *(kinds.LOOKS[kind] for kind in sorted(kinds.SEEN)),
+    ),
     "apply": ("incoming", "transaction", "vouch"),
     "vouch": ("vouch",),
     **{question: ("questions", *behind) for question, behind in QUESTIONS.items()},
@@ -97,7 +102,7 @@ def kinds_in(order: Mapping[str, Any]) -> set[str]:
     if "certificate" in found:
         found |= SWITCHING
     specs = f"{paths.SPECS}/sites/"
-    if any(not s["before"] and s["item"].get("path", "").startswith(specs) for s in steps):
+    if any(not s.get("before") and s["item"].get("path", "").startswith(specs) for s in steps):
         found |= {UNDOING}
     return found | {RESTARTING for step in steps if step["verb"] == RESTART}
 

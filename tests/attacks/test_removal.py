@@ -48,9 +48,9 @@ for depth in range(3000):
     os.chdir("nest")
     here.append(depth)
 for _ in range(3000):
+    os.chdir("..")
     if here.pop() % 100 == 7:
-        os.chmod(".", 0)
-    os.chdir("..") if here else None
+        os.chmod("nest", 0)
 """
 
 
