@@ -24,8 +24,9 @@ from cinestream_ops.agent import (
     tars,
     trees,
 )
-from cinestream_ops.agent.backup_saving import CHANGED, weight
+from cinestream_ops.agent.backup_saving import CHANGED
 from cinestream_ops.agent.backup_staging import Order
+from cinestream_ops.agent.erase import weight
 from cinestream_ops.agent.kit import Kit
 from cinestream_ops.agent.refused import Refused
 from cinestream_ops.state import paths

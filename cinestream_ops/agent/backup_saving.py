@@ -15,6 +15,7 @@ from typing import Any, Dict, Iterator, List, Sequence
 
 from cinestream_ops.agent import backup_child, backup_database, env, sandbox
 from cinestream_ops.agent.backup_child import PIECE, Child
+from cinestream_ops.agent.erase import weight
 from cinestream_ops.agent.kit import Kit
 from cinestream_ops.agent.refused import Refused
 from cinestream_ops.agent.trees import MARKER
@@ -29,10 +30,12 @@ import os, sys, tarfile
 from pathlib import Path
 root, marker = Path(sys.argv[1]), sys.argv[2]
 
-def files(folder):
-    for path in sorted(folder.iterdir()):
+def files(top):
+    left = [top]
+    while left:
+        path = left.pop()
         if path.is_dir() and not path.is_symlink():
-            if path.name != "__pycache__": yield from files(path)
+            if path.name != "__pycache__": left += sorted(path.iterdir(), reverse=True)
         elif path.is_file() and path.name != marker:
             yield path
 
@@ -55,11 +58,6 @@ def measured(order: Dict[str, Any], kit: Kit) -> Dict[str, Any]:
         told = backup_database.told(kit, do="measure", database=order["database"])
         sizes.append(told["size"])
     return {"size": sum(sizes)}
-
-
-def weight(top: str) -> int:
-    found = [Path(folder, name) for folder, _, names in os.walk(top) for name in names]
-    return sum(path.lstat().st_size for path in found if os.path.lexists(path))
 
 
 def saved(order: Dict[str, Any], kit: Kit) -> Dict[str, Any]:

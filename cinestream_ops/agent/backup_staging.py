@@ -18,14 +18,17 @@ from cinestream_ops.agent import (
     backup_child,
     backup_database,
     disk,
+    leftovers,
     lock,
     mongodb,
     recover,
+    remains,
     sandbox,
     users,
 )
 from cinestream_ops.agent.backup_child import Child
 from cinestream_ops.agent.kit import Kit
+from cinestream_ops.agent.place import Place
 from cinestream_ops.agent.refused import Refused
 from cinestream_ops.state import homes
 from cinestream_ops.state.items import Database, Directory, User
@@ -39,6 +42,7 @@ Order = Dict[str, Any]
 
 def occupied(order: Order, kit: Kit) -> Dict[str, Any]:
     """Whether anything stands where *order* would put something; `Refused` tells what."""
+    leftovers.refuse(kit.home, order["user"], order["database"])
     if not broken_off(order, kit):
         refuse_occupied(order, kit)
     return {}
@@ -168,8 +172,11 @@ def unpacking(home: str, user: str, stdin: Union[BinaryIO, int]) -> Iterator[Chi
 
 
 def remove(order: Order, kit: Kit) -> None:
+    if order.get("new_user"):
+        remains.clear(order["user"], kit)
     if os.path.lexists(order["home"]):
-        shutil.rmtree(order["home"])
+        with Place(order["home"]) as here:
+            here.discard(here.name)
     if order["database"]:
         mongodb.drop_database(Database(order["database"]))
     if order.get("new_user"):

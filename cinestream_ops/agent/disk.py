@@ -152,8 +152,11 @@ def remove(here: Place, item: Item) -> None:
     if not found:
         return
     if item.kind == "tree":
+        # For good, and told if it is not: what is set aside is swept without a word.
         refuse_shallow(here)
-    elif item.kind != "directory":
+        here.discard(here.name)
+        return
+    if item.kind != "directory":
         refuse_folder(here)
     elif not stat.S_ISDIR(found.st_mode) or others(here):
         return

@@ -11,12 +11,18 @@ import ctypes
 import json
 import os
 import pwd
-import shutil
 import stat
 from pathlib import Path
 from typing import List
 
-from cinestream_ops.agent import backup_cloning, backup_staging, certificates, disk, users
+from cinestream_ops.agent import (
+    backup_cloning,
+    backup_staging,
+    certificates,
+    disk,
+    numbers,
+    users,
+)
 from cinestream_ops.agent.kinds import RESTORE
 from cinestream_ops.agent.kit import Kit
 from cinestream_ops.agent.place import Place
@@ -77,9 +83,10 @@ def same_account(heir: Heir, kit: Kit) -> None:
     users.remove(account(heir), kit)
     shared = ["--system", "--non-unique"]
     kit.run(["groupadd", *shared, "--gid", str(found.pw_gid), heir.user], timeout=60)
-    numbers = ["--uid", str(found.pw_uid), "--gid", str(found.pw_gid)]
+    ids = ["--uid", str(found.pw_uid), "--gid", str(found.pw_gid)]
     homeless = ["--no-create-home", "--home-dir", home(heir.user), "--shell", "/usr/sbin/nologin"]
-    kit.run(["useradd", *shared, *numbers, *homeless, heir.user], timeout=60)
+    kit.run(["useradd", *shared, *ids, *homeless, heir.user], timeout=60)
+    numbers.remember(kit.home, heir.user)
     # Its group has another number now; the old workers go in and out there, too.
     disk.put(homes.home(home(heir.user), heir.user))
 
@@ -113,8 +120,9 @@ def give_back(heir: Heir, kit: Kit) -> None:
                 exchange(old, new)
             if is_folder(new):
                 raise Refused(f"`{new.path}` and `{old.path}` are both there")
-        shutil.rmtree(home(heir.user))
-    users.remove(account(heir), kit)
+        with Place(home(heir.user)) as here:
+            here.discard(here.name)
+    users.purge(account(heir), kit)
 
 
 def is_folder(place: Place) -> bool:

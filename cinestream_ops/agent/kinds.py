@@ -29,6 +29,7 @@ MODULES = {
     "hook": "hooks",
     "trial": "trials",
     "user": "users",
+    "remains": "remains",
     "heir": "heirs",
     "package": "packages",
     "archive": "archives",
@@ -43,7 +44,8 @@ MODULES = {
 }
 # Done, but never there to be looked at: there are no facts of theirs.
 UNSEEN = {
-    "heir", "tree", "database", "site-journal", "check", "hook", "trial", "daemon", "gate", "fence",
+    "heir", "remains", "tree", "database", "site-journal", "check", "hook", "trial", "daemon",
+    "gate", "fence",
 }  # fmt: skip
 # Trees are looked at in one way, however they are made.
 LOOKS = {**MODULES, "archive": "trees", "release": "trees", "venv": "trees"}

@@ -82,7 +82,7 @@ class Agent:
             self.recovered = unfinished.undone(self.home) or self.recovered
 
     def look(self, order: Order) -> None:
-        from cinestream_ops.agent import certificates, machine, units
+        from cinestream_ops.agent import certificates, leftovers, machine, units
 
         busy = lock.may_be_held(self.home)
         if "wait" in order:
@@ -101,6 +101,7 @@ class Agent:
             listeners=machine.listeners(),
             certificates=certificates.records(str(self.home)),
             recovered=self.recovered,
+            leftovers=leftovers.told(self.home),
             busy=busy,
         )
 

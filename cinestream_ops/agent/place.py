@@ -18,6 +18,7 @@ import stat
 from types import TracebackType
 from typing import Any, Dict, Optional, Type
 
+from cinestream_ops.agent.erase import erase
 from cinestream_ops.agent.refused import Refused
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -130,13 +131,13 @@ class Place:
 
     def discard(self, name: str) -> None:
         """Remove *name* and, if it is a folder, all that is below it."""
-        found = self.stat(name)
-        if found and stat.S_ISDIR(found.st_mode):
-            from shutil import rmtree  # it is slow to import, and folders seldom go
-
-            rmtree(f"/proc/self/fd/{self.fd}/{name}")
-        elif found:
-            os.unlink(name, dir_fd=self.fd)
+        try:
+            erase(self.fd, name)
+        except OSError as error:
+            if error.errno != errno.EBUSY or not error.filename:
+                raise
+            path = f"{self.folder}/{error.filename}"
+            raise Refused(f"`{path}` is a mount point", "unmount it, and try again") from error
 
     def discard_kept(self) -> None:
         self.discard(self.draft)

@@ -75,6 +75,15 @@ def check_domain(agent: Agent, order: Order) -> None:
     agent.tell("findings", findings=served.shown(domains.check(order["names"]), kit))
 
 
+def clear_up(agent: Agent, order: Order) -> None:
+    from cinestream_ops.agent import leftovers, recover
+
+    kit = Kit(agent.home, agent.tell, stops=agent.wire.stops)
+    holder = {"who": order["who"], "doing": order["doing"]}
+    recover.clear_up(agent.home, holder, order["wait"], kit)
+    agent.tell("leftovers", leftovers=leftovers.told(agent.home))
+
+
 QUESTIONS: Dict[str, Callable[[Agent, Order], None]] = {
     "read": read,
     "status": status,
@@ -85,4 +94,5 @@ QUESTIONS: Dict[str, Callable[[Agent, Order], None]] = {
     "journal": journal,
     "examine": examine,
     "check-domain": check_domain,
+    "clear-up": clear_up,
 }

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, Set
 
-from cinestream_ops.agent import env, journal, lock, record, wayback
+from cinestream_ops.agent import clearance, env, journal, lock, record, wayback
 from cinestream_ops.agent.journal import Journal
 from cinestream_ops.agent.kit import Kit, nobody
 from cinestream_ops.agent.refused import Locked, Refused
@@ -54,13 +54,28 @@ def undo(home: Path, kit: Kit) -> Recovered:
 def clean_up(unfinished: Journal, kit: Kit) -> bool:
     """Remove what a change that stands came to an end before; whether all of it is gone."""
     steps = journal.cleanup(unfinished.committed)
+    failed: Set[str] = set()
     with kit.stops.shut():
-        failed = [step.key for step in steps if wayback.undone([step], kit)]
-    wayback.sweep(steps)
+        for step in steps:
+            why = clearance.attempt(step, kit)
+            clearance.note(kit.home, [step], why)
+            failed |= {step.key} if why else set()
     gone = [step.key for step in steps if step.key not in failed]
     if gone:
         record.own(unfinished.home, {}, gone)
     return not failed
+
+
+def clear_up(home: Path, holder: Dict[str, Any], wait: float, kit: Kit) -> None:
+    """Try again to remove what earlier changes could not."""
+
+    def waiting(whom: str) -> None:
+        kit.tell("waiting", **{"for": whom})
+
+    whole = {**holder, "since": time.time(), "pid": os.getpid()}
+    with lock.held(home, whole, wait, waiting), kit.stops.shut():
+        refuse_unfinished(home)
+        clearance.retry(kit)
 
 
 def remembered(home: Path, told: Dict[str, Any]) -> Dict[str, Any]:

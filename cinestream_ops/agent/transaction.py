@@ -15,13 +15,24 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Sequence
 
-from cinestream_ops.agent import disk, env, kinds, lock, record, recover, specs, wayback
+from cinestream_ops.agent import (
+    clearance,
+    disk,
+    env,
+    kinds,
+    leftovers,
+    lock,
+    record,
+    recover,
+    specs,
+    wayback,
+)
 from cinestream_ops.agent.journal import Journal
 from cinestream_ops.agent.kit import Kit
 from cinestream_ops.agent.refused import Drifted, Refused
 from cinestream_ops.agent.wayback import WayBack
-from cinestream_ops.state import items
-from cinestream_ops.state.items import Certificate, Fact, File, Item
+from cinestream_ops.state import items, paths
+from cinestream_ops.state.items import Certificate, Fact, File, Item, MongoUser, Remains
 from cinestream_ops.state.steps import CHANGE, CLEANUP, FOLLOW_UP, PREPARE, PUT, REMOVE, Step
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -71,9 +82,10 @@ class Transaction:
 
     def make(self, hear_commit: Callable[[], None]) -> None:
         recover.refuse_unfinished(self.home)
+        changes = self.of(CHANGE)
+        self.refuse_leftovers(changes)
         self.refuse_other_specs()
         self.refuse_drift(self.steps)
-        changes = self.of(CHANGE)
         self.kit.touched = {step.key for step in changes}
         self.note_who_is_well(changes)
         if self.prepare():
@@ -90,6 +102,14 @@ class Transaction:
         seen = self.order.get("specs")
         if seen is not None and seen != specs.digests():
             raise Drifted("the specs have changed since the plan was made", DECIDE)
+
+    def refuse_leftovers(self, changes: Sequence[Step]) -> None:
+        """What is still to be removed must not be a new site's."""
+        for step in births(changes):
+            leftovers.refuse(self.home, step.site)
+        for item in (step.item for step in changes if step.verb == PUT):
+            if isinstance(item, MongoUser):
+                leftovers.refuse(self.home, "", item.database)
 
     def refuse_drift(self, steps: Sequence[Step]) -> None:
         facts = kinds.look({step.key: step.item for step in steps}.values())
@@ -144,6 +164,7 @@ class Transaction:
         way_back = WayBack(self.journal)
         try:
             self.journal.open(self.of(CLEANUP), **self.holder)
+            way_back.push(births(changes))
             for run in kinds.runs(changes):
                 way_back.push(run)
                 self.do(run)
@@ -217,15 +238,17 @@ class Transaction:
     def outcome(self, run: Sequence[Step]) -> None:
         why = ""
         try:
+            clearance.refuse_early(self.home, run)
             self.do(run)
             wayback.sweep(run)
             record.own(self.home, self.left(run), [step.key for step in run if step.verb == REMOVE])
         except Exception as error:  # noqa: BLE001 -- the others are still to be done
             why = self.scrubbed(reason(error))
+        left = clearance.note(self.home, run, why)
         facts = kinds.look([step.item for step in run])
         for step in run:
             state = record.unsealed(facts[step.key])
-            self.kit.tell("outcome", key=step.key, ok=not why, why=why, state=state)
+            self.kit.tell("outcome", key=step.key, ok=not why, why=why, state=state, left=left)
 
     def refusal(self, error: BaseException) -> BaseException:
         """*error* as it may be told."""
@@ -247,6 +270,13 @@ class Transaction:
         seconds = round(time.time() - self.holder["since"], 1)
         when = {"when": self.holder["since"], "seconds": seconds}
         record.remember(self.home, {**when, **told, "outcome": outcome, "why": why})
+
+
+def births(changes: Sequence[Step]) -> List[Step]:
+    """Of each site that is made here: what it comes to have outside its folder."""
+    specs = f"{paths.SPECS}/sites/"
+    born = [s for s in changes if s.verb == PUT and not s.before and s.item.name.startswith(specs)]
+    return [Step(PUT, Remains(step.site), site=step.site) for step in born if step.site]
 
 
 def made(item: Item) -> List[Item]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Dict, Iterator, Sequence
@@ -50,7 +49,8 @@ def remove(path: Path) -> None:
     elif path.exists():
         # Cut short, it must not be taken for a whole one.
         (path / MARKER).unlink(missing_ok=True)
-        shutil.rmtree(path)
+        with Place(str(path)) as here:
+            here.discard(here.name)
 
 
 def clear(path: Path) -> None:

@@ -45,7 +45,7 @@ def do(step: Step, kit: Kit) -> None:
     user = step.item
     assert isinstance(user, User)
     if step.verb == REMOVE:
-        remove(user, kit)
+        purge(user, kit)
     else:
         add(user, kit)
 
@@ -57,10 +57,16 @@ def add(user: User, kit: Kit) -> None:
         if is_whole(user.login):
             return
         remove(user, kit)
+    from cinestream_ops.agent import numbers  # a look needs none
+
+    uid, gid = numbers.numbers(kit.home, user.login)
     # A group of that name that stands alone (left by `userdel`) becomes the account's own.
-    group = ["--gid", user.login] if has_group(user.login) else ["--user-group"]
-    argv = ["useradd", "--system", *group, "--no-create-home", "--home-dir", user.home]
-    kit.run([*argv, "--shell", "/usr/sbin/nologin", user.login], timeout=60)
+    if not has_group(user.login):
+        kit.run(["groupadd", "--system", "--gid", str(gid), user.login], timeout=60)
+    argv = ["useradd", "--system", "--uid", str(uid), "--gid", user.login, "--no-create-home"]
+    shell = ["--home-dir", user.home, "--shell", "/usr/sbin/nologin"]
+    kit.run([*argv, *shell, user.login], timeout=60)
+    numbers.remember(kit.home, user.login)
 
 
 def refuse_stranger(user: User, home: str) -> None:
@@ -69,6 +75,15 @@ def refuse_stranger(user: User, home: str) -> None:
             f"the account `{user.login}` is there already, with its home at `{home}`",
             "choose another name, or remove the account if nobody needs it",
         )
+
+
+def purge(user: User, kit: Kit) -> None:
+    """The account with all that it has outside its home, which is gone by now."""
+    from cinestream_ops.agent import numbers, remains
+
+    remains.clear(user.login, kit)
+    remove(user, kit)
+    numbers.forget(kit.home, user.login)
 
 
 def remove(user: User, kit: Kit) -> None:

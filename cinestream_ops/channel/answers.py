@@ -93,6 +93,17 @@ class Recovered(TypedDict):
     failed: dict[str, Any]
 
 
+class Leftover(TypedDict):
+    key: str
+    site: str
+    why: Said
+    since: float
+
+
+class Leftovers(TypedDict):
+    leftovers: list[Leftover]
+
+
 class Facts(TypedDict):
     machine: Machine
     specs: dict[str, str]
@@ -101,6 +112,7 @@ class Facts(TypedDict):
     listeners: list[int]
     certificates: dict[str, Certificate]
     recovered: NotRequired[Recovered | None]
+    leftovers: NotRequired[list[Leftover]]
     busy: NotRequired[bool]
 
 
@@ -194,6 +206,7 @@ class Outcome(TypedDict):
     key: str
     ok: bool
     why: Said
+    left: NotRequired[bool]
 
 
 class Ready(TypedDict):
@@ -271,6 +284,7 @@ LAST: Mapping[str, tuple[str, Any]] = {
     "journal": ("journal", Anything),
     "examine": ("findings", Findings),
     "check-domain": ("findings", CheckedDomains),
+    "clear-up": ("leftovers", Leftovers),
     "apply": ("done", Anything),
     "vouch": ("vouched", Anything),
     "backup": ("backup", Anything),

@@ -18,6 +18,7 @@ from typing import Any
 from cinestream_ops.agent import kinds
 from cinestream_ops.agent import program as agent_program
 from cinestream_ops.channel.stub import LOADER
+from cinestream_ops.state import paths
 from cinestream_ops.state.steps import RESTART
 
 ROOT = "cinestream_ops"
@@ -32,10 +33,16 @@ QUESTIONS: Mapping[str, tuple[str, ...]] = {
     "journal": ("journal",),
     "examine": ("examine",),
     "check-domain": ("domains", "served"),
+    "clear-up": ("recover", "disk", "remains", "users", "mongodb", "mongo_program", "tools"),
 }
 # The modules behind each order, beside `main`, which hears it.
 ORDERS: Mapping[str, tuple[str, ...]] = {
-    "look": ("certificates", "machine", *(kinds.LOOKS[kind] for kind in sorted(kinds.SEEN))),
+    "look": (
+        "certificates",
+        "leftovers",
+        "machine",
+        *(kinds.LOOKS[kind] for kind in sorted(kinds.SEEN)),
+    ),
     "apply": ("incoming", "transaction", "vouch"),
     "vouch": ("vouch",),
     **{question: ("questions", *behind) for question, behind in QUESTIONS.items()},
@@ -46,6 +53,8 @@ ORDERS: Mapping[str, tuple[str, ...]] = {
 SWITCHING = {"fence", "file", "gate"}
 # The module behind what is done to running units; it stands beside the kinds of the items.
 RESTARTING = "handover"
+# The module behind what a site that was not to be has begun, when a change is undone.
+UNDOING = "remains"
 IMPORT = re.compile(
     r"^(?P<later>\ *)from\ cinestream_ops\.agent(?:\.(?P<one>\w+))?\ import\ "
     r"(?P<many>\([^)]*\)|[^\n]*)",
@@ -92,6 +101,9 @@ def kinds_in(order: Mapping[str, Any]) -> set[str]:
     found = {step["item"]["kind"] for step in steps}
     if "certificate" in found:
         found |= SWITCHING
+    specs = f"{paths.SPECS}/sites/"
+    if any(not s.get("before") and s["item"].get("path", "").startswith(specs) for s in steps):
+        found |= {UNDOING}
     return found | {RESTARTING for step in steps if step["verb"] == RESTART}
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from cinestream_ops import engine
 from cinestream_ops.cli import certificates, show
-from cinestream_ops.engine import Conversation, Outcome
+from cinestream_ops.engine import Conversation, Outcome, leftovers
+from cinestream_ops.errors import OpsError
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Sequel:
     ok: bool
     why: str
     certificate: Mapping[str, Any] | None = None
+    left: bool = False  # it was to be removed, and nothing but `recover` will
 
     @property
     def name(self) -> str:
@@ -32,7 +34,14 @@ def of(conversation: Conversation, outcome: Outcome) -> list[Sequel]:
     asked = any(is_certificate(each["key"]) for each in told)
     known = engine.look(conversation).facts.certificates if asked else {}
     return [
-        Sequel(each["key"], each["ok"], each["why"], record(each["key"], known)) for each in told
+        Sequel(
+            each["key"],
+            each["ok"],
+            each["why"],
+            record(each["key"], known),
+            each.get("left", False),
+        )
+        for each in told
     ]
 
 
@@ -50,6 +59,15 @@ def tell(came: Sequence[Sequel]) -> None:
             certificates.tell(each.name, each.certificate, each.why)
         elif not each.ok:
             show.warning(f"`{each.name}` was not finished: {each.why}")
+
+
+def refuse_left(came: Sequence[Sequel]) -> None:
+    """`OpsError` where what was to go for good is still there, since who asked counts on it."""
+    if any(each.left for each in came):
+        raise OpsError(
+            "the change stands, but not all that was to be removed is gone",
+            f"mend what is in the way, then {leftovers.AGAIN}",
+        )
 
 
 def data(came: Sequence[Sequel] | None) -> list[dict[str, Any]]:

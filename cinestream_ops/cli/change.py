@@ -102,6 +102,7 @@ def make_true(
     if asked.as_json:
         result = {"doing": doing, "changed": came is not None, "follow_ups": aftermath.data(came)}
         show.data({**result, **also, **plans.data(plan, diffs, brought)})
+    aftermath.refuse_left(came or ())
     return came is not None or not (plan or asked.plan_only)
 
 

@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cinestream_ops import engine
-from cinestream_ops.cli import session, show
+from cinestream_ops.cli import findings, session, show
 from cinestream_ops.cli.options import Reading
+from cinestream_ops.cli.session import Session
+from cinestream_ops.engine import leftovers
 from cinestream_ops.errors import OpsError
 from cinestream_ops.state import paths
 
@@ -20,16 +22,33 @@ def recover(asked: Reading) -> None:
     """
     Undo what a change left half done, and tell what it was.
 
-    Every command does so before it looks at a server, and the server itself when it boots.  The
-    exit code is 1 when something could not be undone.
+    Every command does so before it looks at a server, and the server itself when it boots.  What
+    removed sites have left is removed, too.  The exit code is 1 when something of all that could
+    not be done.
     """
     with session.opened(asked) as host:
         facts = host.found.facts
+        left = cleared(host)
         history = engine.history(host.conversation)
+    gone = len(facts.leftovers) - len(left)
     told = outcome(facts.recovered, history, busy=facts.busy)
-    tell(told, as_json=asked.as_json)
+    tell({**told, "removed": gone, "leftovers": left}, as_json=asked.as_json)
+    findings.tell(leftovers.findings(left))
     if told["failed"]:
         raise stuck(told)
+    if left:
+        raise OpsError(
+            "not all that was to be removed is gone",
+            f"mend what is in the way, then {leftovers.AGAIN}",
+        )
+
+
+def cleared(host: Session) -> Sequence[leftovers.Leftover]:
+    """What is left after another try; nobody waits for whoever is changing the server."""
+    facts = host.found.facts
+    if not facts.leftovers or facts.busy:
+        return facts.leftovers
+    return leftovers.cleared(host.conversation, "recover", 0)
 
 
 def outcome(now: Entry | None, history: list[dict[str, Any]], *, busy: bool) -> dict[str, Any]:
@@ -55,6 +74,8 @@ def tell(told: Mapping[str, Any], *, as_json: bool) -> None:
         return
     if told["busy"]:
         show.say("Somebody is changing the server just now; that may still be finished")
+    elif told.get("leftovers") or told.get("removed"):
+        show.say(f"{told['removed']} of what removed sites had left behind are gone now")
     elif not told["now"]:
         last = "; this was undone last:" if told["change"] else ""
         show.say(f"Nothing is unfinished{last}")

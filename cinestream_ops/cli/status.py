@@ -12,7 +12,7 @@ from cinestream_ops import engine
 from cinestream_ops.cli import findings, mouth, session, show
 from cinestream_ops.cli.options import MaybeSite, Reading, Watch
 from cinestream_ops.cli.session import Session
-from cinestream_ops.engine import clocks
+from cinestream_ops.engine import clocks, leftovers
 
 EVERY = 2.0  # seconds
 MIB = 1 << 20
@@ -67,7 +67,8 @@ def tell(
         shown = {key: title for key, title in SITES.items() if key != "saved" or saves(found)}
         show.rows([summary(site) for site in found], shown)
     troubles = engine.troubles(found)
-    findings.tell([*troubles, *clocks.findings(host.found.ahead)])
+    left = leftovers.findings(host.found.facts.leftovers)
+    findings.tell([*troubles, *left, *clocks.findings(host.found.ahead)])
     return troubles
 
 

@@ -45,7 +45,7 @@ def plan(
     carried: Carried = NOTHING,
     purge: Collection[str] = (),
     restart: Collection[str] = (),
-    also: Iterable[Step] = (),
+    also: Collection[Step] = (),
 ) -> Plan:
     """
     The steps from what was *found* to what is *wanted*; changes nothing.

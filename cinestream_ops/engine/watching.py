@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from cinestream_ops.channel.conversation import Conversation
-from cinestream_ops.engine import backups_standing, clocks, squatters
+from cinestream_ops.engine import backups_standing, clocks, leftovers, squatters
 from cinestream_ops.engine.ailments import ailments, once
 from cinestream_ops.engine.looking import Found
 from cinestream_ops.engine.planning import plan
@@ -128,6 +128,7 @@ def doctor(conversation: Conversation, found: Found) -> list[Finding]:
     return [
         *(finding for finding in examine(conversation) if finding["level"] != "ok"),
         *clocks.findings(found.ahead),
+        *leftovers.findings(found.facts.leftovers),
         *drifted(conversation, found),
         *unwell(conversation, found),
     ]

@@ -28,6 +28,13 @@ class NoSuchLab(NotFound):
         super().__init__(f"there is no lab `{name}`")
 
 
+class NotRemoved(OpsError):
+    hint = "unmount what is mounted there, or end what works there, and try again"
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(f"`{path}` cannot be removed: {why}")
+
+
 class NotRoot(OpsError):
     hint = "run the same command as root, or with `sudo`"
 

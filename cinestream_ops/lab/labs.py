@@ -4,13 +4,14 @@ Labs, brought up and taken down.  Each of these is whole, or has left nothing be
 
 from __future__ import annotations
 
+import os
 import shlex
-import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from cinestream_ops.agent.erase import erase
 from cinestream_ops.lab import (
     cgroups,
     disk,
@@ -25,7 +26,7 @@ from cinestream_ops.lab import (
     tools,
 )
 from cinestream_ops.lab.commands import Report, unheard
-from cinestream_ops.lab.faults import NoSuchLab, NotRunning, SuiteTaken, UnknownSuite
+from cinestream_ops.lab.faults import NoSuchLab, NotRemoved, NotRunning, SuiteTaken, UnknownSuite
 from cinestream_ops.lab.homes import Home, Record
 from cinestream_ops.lab.lab import Lab
 from cinestream_ops.lab.layer import Layer
@@ -245,7 +246,18 @@ def remove(home: Home) -> None:
     cgroups.end(cgroups.lab(home.name))
     network.remove(Network(home.name, record.number if record else 0))
     if home.folder.exists():
-        shutil.rmtree(home.folder)
+        erased(home.folder)
+
+
+def erased(folder: Path) -> None:
+    """What a server has filled, however deep; raises `NotRemoved`."""
+    above = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        erase(above, folder.name)
+    except OSError as error:
+        raise NotRemoved(f"{folder.parent}/{error.filename}", error.strerror or "") from error
+    finally:
+        os.close(above)
 
 
 def listing() -> list[Lab]:

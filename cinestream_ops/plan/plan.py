@@ -17,10 +17,12 @@ from cinestream_ops.state.items import (
     Certificate,
     Check,
     EnvFile,
+    Heir,
     Hook,
     Item,
     Package,
     Release,
+    Remains,
     Symlink,
     Trial,
     Unit,
@@ -70,7 +72,7 @@ def plan(
     only: Collection[str] | None = None,
     purge: Collection[str] = (),
     restart: Collection[str] = (),
-    also: Iterable[Step] = (),
+    also: Collection[Step] = (),
 ) -> Plan:
     """
     The steps from *facts* to *desired*.
@@ -83,7 +85,7 @@ def plan(
     wanted = {site: items for site, items in desired.items() if site in scope}
     puts = [step for site, items in wanted.items() for step in missing(site, items, facts)]
     gone, forget = removals.removals(desired, facts, scope, purge)
-    steps = [*puts, *gone, *also]
+    steps = [*puts, *(step for step in gone if not goes_on(step, also)), *also]
     steps = removals.with_occasion([*steps, *restarts.restarts(desired, facts, steps, restart)])
     return Plan(
         steps=order.ordered(steps, desired),
@@ -92,6 +94,12 @@ def plan(
         warnings=drift.warnings(steps, facts),
         specs={path: nouns.digest(text.encode()) for path, text in facts.specs.items()},
     )
+
+
+def goes_on(step: Step, also: Iterable[Step]) -> bool:
+    """Whether what *step* would end is an heir's from now on."""
+    heirs = {each.item.of for each in also if isinstance(each.item, Heir)}
+    return isinstance(step.item, Remains) and step.item.login in heirs
 
 
 def missing(site: str, items: tuple[Item, ...], facts: Facts) -> Iterator[Step]:

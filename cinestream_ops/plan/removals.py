@@ -18,6 +18,7 @@ from cinestream_ops.state.items import (
     MongoIndexes,
     MongoUser,
     Release,
+    Remains,
     SiteJournal,
     Tree,
     User,
@@ -53,6 +54,7 @@ def removals(
     kept_databases = {
         item.database for each in desired.values() for item in each if isinstance(item, MongoUser)
     }
+    steps += ended(left, purge)
     steps += [
         step
         for site in sorted(purge)
@@ -146,6 +148,15 @@ def kept(item: Item) -> bool:
 
 def phase(item: Item) -> str:
     return CLEANUP if isinstance(item, Certificate | MongoUser | Release | Venv) else CHANGE
+
+
+def ended(left: Mapping[str, Owned], purge: Collection[str]) -> Iterator[Step]:
+    """First of all, what still runs as a site that leaves, and would go on filling its place."""
+    for owned in left.values():
+        item = items.item(owned.words)
+        if isinstance(item, User) and owned.site:
+            remains = Remains(item.login, logs=owned.site in purge)
+            yield Step(REMOVE, remains, None, CLEANUP, owned.site)
 
 
 def purged(site: str, left: Mapping[str, Owned], facts: Facts) -> Iterator[Step]:

@@ -29,6 +29,7 @@ from cinestream_ops.state.items import (
     MongoUser,
     Package,
     Release,
+    Remains,
     SiteJournal,
     Tree,
     Trial,
@@ -108,6 +109,9 @@ def sentence(step: Step) -> str:
     item = step.item
     if isinstance(item, Unit):
         return f"{unit_verb(step)} `{item.unit}`"
+    if isinstance(item, Remains):
+        logs = ", and its logs" if item.logs else ""
+        return f"end all that runs as `{item.login}`, delete its jobs and temporary files{logs}"
     if step.verb == REMOVE:
         return f"{'delete' if isinstance(item, Tree | Database) else 'remove'} {noun(item)}"
     return f"{verb(step)} {noun(item)}{whose_code(item)}"

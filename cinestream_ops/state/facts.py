@@ -53,6 +53,8 @@ class Facts:
     listeners: Tuple[int, ...] = ()  # TCP ports on which somebody listens
     certificates: Mapping[str, Dict[str, Any]] = field(default_factory=dict)  # by lineage
     recovered: Optional[Dict[str, Any]] = None  # the unfinished change that was undone just now
+    # What removed sites have left that could not go yet: key, site, why, since.
+    leftovers: Tuple[Dict[str, Any], ...] = ()
     busy: bool = False  # somebody is changing the server
 
 
@@ -67,5 +69,6 @@ def facts(told: Mapping[str, Any]) -> Facts:
         listeners=tuple(told["listeners"]),
         certificates=told["certificates"],
         recovered=told.get("recovered"),
+        leftovers=tuple(told.get("leftovers", ())),
         busy=told.get("busy", False),
     )

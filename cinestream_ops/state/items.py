@@ -391,6 +391,19 @@ class Heir(Item):
 
 
 @dataclass(frozen=True)
+class Remains(Item):
+    """
+    What the account *login* has outside its home, running or lying there: only ever removed.
+
+    That is of a site that leaves; with *logs*, of one that leaves for good.
+    """
+
+    kind = "remains"
+    login: str
+    logs: bool = False
+
+
+@dataclass(frozen=True)
 class Tree(Item):
     """A folder with all that is below it: only ever removed."""
 
@@ -462,8 +475,8 @@ KINDS: Dict[str, Type[Item]] = {
     kind.kind: kind
     for kind in (
         File, EnvFile, Directory, Symlink, Absent, User, Package, Archive, Release, Venv, Check,
-        Hook, Trial, Unit, MongoAdmin, MongoUser, MongoIndexes, Certificate, Heir, Tree, Database,
-        SiteJournal, Fence, Daemon, Gate,
+        Hook, Trial, Unit, MongoAdmin, MongoUser, MongoIndexes, Certificate, Heir, Remains, Tree,
+        Database, SiteJournal, Fence, Daemon, Gate,
     )
 }  # fmt: skip
 # What is done and leaves nothing to be looked at.

@@ -43,6 +43,7 @@ SAMPLES = [
     labs.BadName("My Lab"),
     labs.UnknownSuite("sid", ["bookworm", "trixie"]),
     labs.NoSuchLab("box"),
+    labs.NotRemoved("/var/lib/lab/box/mnt", "Device or resource busy"),
     labs.NotRoot(),
     labs.MissingTools(["ip", "ssh"], ["iproute2", "openssh-client"]),
     labs.NoControlGroups(),

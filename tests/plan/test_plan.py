@@ -139,6 +139,7 @@ def test_purging_deletes_data_only_after_the_commit(standing):
     deleted = [step for step in made.steps if step.phase == CLEANUP]
 
     assert [
+        "remove remains:blog",
         "remove database:blog",
         "remove mongo-user:blog",
         f"remove tree:{HOME}",
