@@ -33,7 +33,16 @@ QUESTIONS: Mapping[str, tuple[str, ...]] = {
     "journal": ("journal",),
     "examine": ("examine",),
     "check-domain": ("domains", "served"),
-    "clear-up": ("recover", "disk", "remains", "users", "mongodb", "mongo_program", "tools"),
+    "clear-up": (
+        "recover",
+        "disk",
+        "journals",
+        "remains",
+        "users",
+        "mongodb",
+        "mongo_program",
+        "tools",
+    ),
 }
 # The modules behind each order, beside `main`, which hears it.
 ORDERS: Mapping[str, tuple[str, ...]] = {

@@ -134,6 +134,26 @@ def test_a_removed_site_that_keeps_its_data_runs_nothing_and_comes_back_to_it(at
     assert "kept\n" == brutus.sh("cat /var/www/brutus/data/note").out
 
 
+def test_a_site_with_a_new_name_takes_its_number_along_and_goes_with_it(attacked, brutus):
+    """Both names have one number for a while, and what runs goes on under the new one."""
+    number = uid(attacked, "brutus")
+    pid = brutus.starts("sleep", "600")
+    attacked.owner.types("rename-site brutus cassius --yes")
+    try:
+        assert number == uid(attacked, "cassius")
+        assert 0 == attacked.owner.tries("plan --exit-code").code
+        spread(attacked, "cassius")
+    finally:
+        attacked.owner.types("remove-site cassius --purge --yes")
+
+    assert attacked.host.tries("kill", "-0", str(pid)).returncode
+    nothing_of(attacked, "cassius", number)
+    assert attacked.host.tries("getent", "passwd", "brutus").returncode
+    assert 0 == attacked.owner.tries("plan --exit-code").code
+    attacked.owner.types(ADD.format("brutus"))
+    assert number != uid(attacked, "brutus")
+
+
 def test_a_number_that_somebody_took_meanwhile_is_not_taken_back(attacked, brutus):
     number = uid(attacked, "brutus")
     attacked.owner.types("remove-site brutus --yes")

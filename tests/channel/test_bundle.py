@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from cinestream_ops.agent import kinds
 from cinestream_ops.channel import bundle
 from cinestream_ops.channel.local import local
 from cinestream_ops.cli import early
@@ -65,6 +66,13 @@ def test_an_order_brings_what_its_modules_import_at_work():
 
     assert {"acme", "pursuit", "tls"} <= of_certificates - of_files
     assert {"transaction", "rehearsal", "disk", "place"} <= of_files
+
+
+@pytest.mark.parametrize(
+    "kind", ["remains", "tree", "database", "mongo-user", "site-journal", "user"]
+)
+def test_what_could_not_be_removed_can_be_once_nothing_is_in_the_way(kind):
+    assert kinds.MODULES[kind] in bundle.needed("clear-up")
 
 
 def test_imports_are_found_as_python_finds_them():
