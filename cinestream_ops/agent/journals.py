@@ -18,6 +18,7 @@ MACHINE = Path("/etc/machine-id")
 # It would go on writing to files that are no more, also for a new site of that name.
 UNITS = ("journald@%s.service", "journald@%s.socket", "journald-varlink@%s.socket")
 FOLDERS = ("/var/log/journal", "/run/log/journal")
+SOCKETS = "/run/systemd/journal.{}"  # which belong to the group of who began to write
 
 
 def do(step: Step, kit: Kit) -> None:
@@ -35,6 +36,7 @@ def sweep(step: Step) -> None:
 
 
 def trees(item: SiteJournal) -> List[Tree]:
-    """Where systemd-journald(8) has the files of a namespace."""
+    """Where systemd-journald(8) has the files of a namespace, and is written to."""
     machine = MACHINE.read_text().strip()
-    return [Tree(f"{folder}/{machine}.{item.site}") for folder in FOLDERS]
+    files = [Tree(f"{folder}/{machine}.{item.site}") for folder in FOLDERS]
+    return [*files, Tree(SOCKETS.format(item.site))]

@@ -13,7 +13,7 @@ import json
 import os
 import pwd
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Set, Tuple
 
 from cinestream_ops.agent import disk
 from cinestream_ops.agent.refused import Refused
@@ -56,10 +56,11 @@ def forget(home: Path, login: str) -> None:
         write(home, found["next"], kept)
 
 
-def known(home: Path, login: str) -> Optional[Numbers]:
-    """The numbers of the account *login*, or those that it had."""
+def known(home: Path, login: str) -> Set[Numbers]:
+    """The numbers of the account *login*, and those that it had before somebody made it again."""
     mine = read(home)["of"].get(login)
-    return of(login) or ((mine[0], mine[1]) if mine else None)
+    found = {of(login), (mine[0], mine[1]) if mine else None}
+    return {each for each in found if each}
 
 
 def of(login: str) -> Optional[Numbers]:

@@ -67,21 +67,28 @@ def clear(login: str, kit: Kit, *, logs: bool = False) -> None:
     for path in JOBS:
         with suppress(FileNotFoundError), Place(path.format(login)) as here:
             here.discard(here.name)
-    numbers.remember(kit.home, login)
     mine = numbers.known(kit.home, login)
-    if mine is None or mine[0] < NO_SITE or numbers.others(login, mine[0]):
-        return
-    uid, gid = mine
+    found = [clear_number(login, *each, kit) for each in sorted(mine) if is_alone(login, each[0])]
+    numbers.remember(kit.home, login)
+    if logs:
+        discard_logs(login)
+    for why in filter(None, found):
+        raise why
+
+
+def is_alone(login: str, uid: int) -> bool:
+    return uid >= NO_SITE and not numbers.others(login, uid)
+
+
+def clear_number(login: str, uid: int, gid: int, kit: Kit) -> Optional[Refused]:
+    """Why a file is still there, if one is; `Refused` for a process."""
     why = swept(uid, (SPOOL,))
     end(login, uid, gid)
     stop_manager(uid, kit)
     end(login, uid, gid)
-    why = why or swept(uid, PUBLIC)
+    why = swept(uid, PUBLIC) or why
     forget_ipc(uid)
-    if logs:
-        discard_logs(login)
-    if why:
-        raise why
+    return why
 
 
 def end(login: str, uid: int, gid: int) -> None:

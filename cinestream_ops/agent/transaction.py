@@ -22,6 +22,7 @@ from cinestream_ops.agent import (
     kinds,
     leftovers,
     lock,
+    place,
     record,
     recover,
     specs,
@@ -290,12 +291,17 @@ def identity(fact: Fact) -> Fact:
     """
     What two facts share when nothing changed in between, as it comes back over the wire.
 
-    A seal covers the whole of an env file, whereas what is told of it depends on who asks.
+    A seal covers the whole of an env file, whereas what is told of it depends on who asks.  Who was
+    a number has a name once the account is made that data was kept for: it is the same owner.
     """
     found: Fact = json.loads(json.dumps(fact))
-    if found and "seal" in found:
-        return {key: value for key, value in found.items() if key not in ("plain", "hidden")}
-    return found
+    if not found:
+        return found
+    for field, name in (("owner", place.name_of), ("group", place.group_of)):
+        if str(found.get(field, "")).isdecimal():
+            found[field] = name(int(found[field]))
+    told = ("plain", "hidden") if "seal" in found else ()
+    return {key: value for key, value in found.items() if key not in told}
 
 
 def reason(error: BaseException) -> str:
