@@ -75,7 +75,8 @@ def tell(told: Mapping[str, Any], *, as_json: bool) -> None:
     if told["busy"]:
         show.say("Somebody is changing the server just now; that may still be finished")
     elif told.get("leftovers") or told.get("removed"):
-        show.say(f"{told['removed']} of what removed sites had left behind are gone now")
+        all_of_it = told["removed"] + len(told["leftovers"])
+        show.say(f"Removed {told['removed']} of {all_of_it} things that removed sites had left")
     elif not told["now"]:
         last = "; this was undone last:" if told["change"] else ""
         show.say(f"Nothing is unfinished{last}")
