@@ -4,7 +4,9 @@ Cheroot's connection and request, a little otherwise.
 
 from __future__ import annotations
 
+import contextlib
 import io
+import select
 import socket
 import time
 from typing import Any
@@ -75,6 +77,14 @@ class Connection(http.HTTPConnection):
         self.server, self.socket = server, sock
         self.rfile, self.wfile = Reader(sock), Writer(sock)
         self.requests_seen = 0
+
+    def is_forsaken(self) -> bool:
+        """Whether the client has closed it."""
+        eye = select.poll()
+        with contextlib.suppress(ValueError):  # we have, just now
+            eye.register(self.socket, select.POLLRDHUP)
+            return bool(eye.poll(0))
+        return True
 
     def communicate(self) -> bool:
         self.server.progress = self.server.begun[self] = time.monotonic()

@@ -19,7 +19,7 @@ from cinestream_worker.limits import Limits
 from cinestream_worker.logs import log
 from cinestream_worker.server import Server
 from cinestream_worker.succession import ABLE, COMING, Predecessor, leave_nobody, successor
-from cinestream_worker.systemd import keep_fed, notify, watchdog_seconds
+from cinestream_worker.systemd import Watchdog, notify, watchdog_seconds
 
 
 def serve(
@@ -106,10 +106,7 @@ def succeed_on_hangup(
 def watch(server: Server, environ: Mapping[str, str]) -> None:
     seconds = watchdog_seconds(environ)
     if seconds:
-        feed = lambda: notify(environ, "WATCHDOG=1")  # noqa: E731 -- one word for one line
-        threading.Thread(
-            target=keep_fed, args=(server, seconds, feed), name="watchdog", daemon=True
-        ).start()
+        server.look_every(min(1, seconds / 8), Watchdog(server, seconds, environ).look)
 
 
 def give_up_after(seconds: int) -> None:

@@ -59,6 +59,8 @@ class Server(wsgi.Server):
         self._waiting = selectors.DefaultSelector()
         self._returned: collections.deque[Connection] = collections.deque()
         self._looked = time.monotonic()
+        self._interval = 1.0
+        self._look: Callable[[], None] = lambda: None
         self._bell, self._rope = socket.socketpair()
         self._rope.setblocking(False)
 
@@ -68,6 +70,10 @@ class Server(wsgi.Server):
         self._waiting.register(self._bell, selectors.EVENT_READ)
         self.ready = True
 
+    def look_every(self, seconds: float, look: Callable[[], None]) -> None:
+        """Have the loop call *look* whenever *seconds* have passed."""
+        self._interval, self._look = seconds, look
+
     def serve(self) -> None:
         """
         Answer until `stop` is called, and then everything that was accepted before it.
@@ -76,7 +82,7 @@ class Server(wsgi.Server):
         """
         while self.ready or self._is_held_up():
             self._mind_the_door()
-            self._turn(timeout=1 if self.ready and self._door.is_open else 0.01)
+            self._turn(timeout=self._interval if self.ready and self._door.is_open else 0.01)
         self._drain()
 
     def stop(self, *, relieved: bool = False) -> None:
@@ -104,16 +110,16 @@ class Server(wsgi.Server):
         """How many connections wait for a thread."""
         return int(self.requests.qsize)
 
-    def probe(self) -> socket.socket:
+    def is_stuck(self, seconds: float) -> bool:
         """
-        Send ourselves a request, past the firewall; the far end closes when a thread has answered
-        it.
+        Whether requests wait, while for *seconds* no thread has begun or ended one, and no client
+        is there any more for what the threads do.
         """
-        near, far = socket.socketpair()
-        near.setblocking(False)
-        near.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-        self.put_conn(self._connection(far))
-        return near
+        return (
+            self.queued > 0
+            and time.monotonic() - self.progress > seconds
+            and all(conn.is_forsaken() for conn in list(self.begun))
+        )
 
     def error_log(self, msg: str = "", level: int = logging.INFO, traceback: bool = False) -> None:
         log.log(level, "%s", msg, exc_info=traceback)
@@ -180,9 +186,10 @@ class Server(wsgi.Server):
 
     def _expire(self) -> None:
         now = time.monotonic()
-        if now - self._looked < 1:
+        if now - self._looked < self._interval:
             return
         self._looked = now
+        self._look()
         for conn in self._silent():
             if now - conn.last_used > IDLE_SECONDS:
                 self._dismiss(conn)
