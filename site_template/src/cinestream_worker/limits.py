@@ -24,6 +24,7 @@ class Limits:
 
     threads: int
     body_bytes: int
+    send_seconds: int
     drain_seconds: int
 
     @classmethod
@@ -31,5 +32,7 @@ class Limits:
         return cls(
             threads=number(environ, "THREADS", 4, 64),
             body_bytes=number(environ, "MAX_BODY_BYTES", 64 * 2**20, 2**40),
+            # nginx knows its clients, and closes on those that are too slow.
+            send_seconds=number(environ, "SEND_SECONDS", 3600, 86400),
             drain_seconds=number(environ, "DRAIN_SECONDS", 25, 3600),
         )

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from cinestream_worker.connection import Connection
+from cinestream_worker.connection import Connection, Gateway
 from cinestream_worker.door import Door
 from cinestream_worker.library import wsgi
 from cinestream_worker.limits import Limits
@@ -48,6 +48,8 @@ class Server(wsgi.Server):
             server_name="localhost",
             timeout=IDLE_SECONDS,
         )
+        self.gateway = Gateway
+        self.send_seconds = limits.send_seconds
         self.max_request_body_size = limits.body_bytes
         self.software = "Cheroot"
         self.progress = time.monotonic()
