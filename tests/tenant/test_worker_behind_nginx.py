@@ -5,14 +5,18 @@ What one real worker with an application that is not ours, and a real nginx with
 from __future__ import annotations
 
 import http.client
+import re
 import subprocess
+import time
 import zlib
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from cinestream_worker.limits import Limits
+from running import children
 from tenant_processes import House, Worker, get
 from test_behind_nginx import free_ports, wait_for
 
@@ -152,3 +156,54 @@ def test_a_compressed_stream_is_not_held_either(shop):
 def test_an_answer_that_is_cut_is_cut_for_the_visitor(shop, path):
     with shop.asked(path) as answer, pytest.raises((http.client.IncompleteRead, ConnectionError)):
         answer.read()
+
+
+# ── what is large ──
+
+
+def test_an_answer_may_set_the_largest_cookie(shop):
+    with shop.asked("/cookie") as answer:
+        assert (200, b"ok") == (answer.status, answer.read())
+        assert len(answer.headers["Set-Cookie"]) > 4000
+
+
+def test_a_visitor_may_bring_several_of_the_largest_cookies(shop):
+    cookies = "; ".join(f"{name}={'x' * 3900}" for name in "abcd")
+
+    with shop.asked("/", Cookie=cookies) as answer:
+        assert (200, b"ok") == (answer.status, answer.read())
+
+
+def test_a_download_waits_for_its_visitor_with_its_worker_and_not_on_the_disk(shop):
+    with shop.asked("/download") as answer:
+        kept = waiting_on_the_disk(shop)
+        body = answer.read()
+
+    assert 0 < kept <= 33 * MIB
+    assert 96 * MIB == len(body)
+
+
+def waiting_on_the_disk(shop: Shop) -> int:
+    """The bytes of answers in nginx's files, once they do not become more."""
+    sizes = [-1, 0]
+    while sizes[-1] == 0 or sizes[-1] > sizes[-2]:
+        time.sleep(0.5)
+        sizes.append(sum(size for pid in children(shop.nginx.pid) for size in temporary(pid)))
+        assert len(sizes) < 100, "nothing is kept"
+    return sizes[-1]
+
+
+def temporary(pid: int) -> Iterator[int]:
+    for each in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(OSError):
+            if "/proxy/" in str(each.readlink()):
+                yield each.stat().st_size
+
+
+def test_the_worker_waits_for_longer_than_nginx():
+    """It is slower to see what a visitor has taken: nginx takes up to 32 MiB for it at a time."""
+    patience = re.search(
+        r"^send_timeout (\d+)s;", case.CASES.joinpath("server.txt").read_text(), re.MULTILINE
+    )
+
+    assert Limits.read({}).send_seconds >= 10 * int(patience[1])

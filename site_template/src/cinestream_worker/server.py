@@ -23,7 +23,7 @@ from cinestream_worker.logs import log
 AHEAD = 32  # accepted connections that may wait for a thread; the others wait in the backlog
 IDLE_SECONDS = 10  # a connection may stay silent for so long
 LAST_WORDS_SECONDS = 2  # and, once we are stopping, for so long
-HEADER_BYTES = 32 * 1024  # what nginx itself allows: large_client_header_buffers 4 8k
+HEADER_BYTES = 80 * 1024  # what nginx lets through, 4 lines of 16k, and what it adds
 
 
 class Server(wsgi.Server):
