@@ -29,7 +29,7 @@ HOST = "my-shop.localhost"
 MIB = 2**20
 
 APP = """
-import threading
+import threading, time
 
 turns = threading.Semaphore(0)
 page = [("Content-Type", "text/html")]
@@ -47,6 +47,11 @@ def app(environ, start_response):
     if path == "/cookie":
         start_response("200 OK", [*page, ("Content-Length", "2"), ("Set-Cookie", "session=" + "x" * 4000)])
         return [b"ok"]
+    if path == "/slow":
+        start_response("200 OK", page)
+        return slowly(int(environ["QUERY_STRING"]))
+    if path == "/hang":
+        threading.Event().wait(5)
     if path == "/download":
         start_response("200 OK", [("Content-Length", str(96 * 2**20))])
         return (bytes(2**20) for _ in range(96))
@@ -60,6 +65,11 @@ def pieces():
     for number in range(3):
         yield b"data: %d\\n\\n" % number
         turns.acquire()
+
+def slowly(pieces):
+    for number in range(pieces):
+        time.sleep(0.8)
+        yield b"data: 0\\n\\n"
 
 def less():
     yield b"half"
@@ -87,6 +97,16 @@ class Shop:
         try:
             connection.request("GET", path, headers={"Host": HOST, **words})
             yield connection.getresponse()
+        finally:
+            connection.close()
+
+    def posted(self, size: int) -> int:
+        """The status of a request that brings so many bytes."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            with suppress(ConnectionError):  # nginx need not hear all of what it refuses
+                connection.request("POST", "/", bytes(size), {"Host": HOST})
+            return connection.getresponse().status
         finally:
             connection.close()
 
@@ -207,3 +227,19 @@ def test_the_worker_waits_for_longer_than_nginx():
     )
 
     assert Limits.read({}).send_seconds >= 10 * int(patience[1])
+
+
+# ── the limits that the site has set ──
+
+
+def test_a_site_takes_uploads_of_the_size_that_it_has_set(shop):
+    """12 MiB in this case; all sites have 10."""
+    assert [200, 413] == [shop.posted(size) for size in (12 * MIB, 12 * MIB + 1)]
+
+
+def test_an_answer_may_take_as_long_as_the_site_has_set(shop):
+    """2 seconds in this case, and not in all: each piece has as long."""
+    with shop.asked("/slow?4") as answer:
+        assert (200, b"data: 0\n\n" * 4) == (answer.status, answer.read())
+    with shop.asked("/hang") as answer:
+        assert 504 == answer.status
