@@ -92,7 +92,7 @@ def wanted(host: Session, name: str, keys: dict[str, Any]) -> Site:
 def refuse_other(there: Site, keys: dict[str, Any]) -> None:
     """Running a command twice is no mistake; another site of the same name is."""
     now = toml.told(there)
-    same = ("workers", "balance", "source", "wsgi", "port", "memory")
+    same = ("workers", "balance", "source", "wsgi", "port", "memory", "upload", "timeout")
     other = [key for key in same if keys.get(key) and keys[key] != now.get(key)]
     missing = set(keys["domains"]) - {domain.name for domain in there.domains}
     if other or missing or keys["database"] != bool(there.database):

@@ -195,6 +195,19 @@ Tasks: TypeAlias = Annotated[
     int | None,
     Option("--tasks", parser=whole, metavar="N", help="Processes and threads a worker may have."),
 ]
+Upload: TypeAlias = Annotated[
+    int | None,
+    Option("--upload", parser=whole, metavar="MIB", help="What a request may bring, in MiB."),
+]
+AnswerTimeout: TypeAlias = Annotated[
+    int | None,
+    Option(
+        "--timeout",
+        parser=whole,
+        metavar="SECONDS",
+        help="How long visitors wait for an answer to begin, or to go on.",
+    ),
+]
 
 # Of what is deployed
 Send: TypeAlias = Annotated[
@@ -271,11 +284,20 @@ class SiteOptions(CodeOptions):
     balance: BalanceBy = None
     memory: Memory = None
     tasks: Tasks = None
+    upload: Upload = None
+    timeout: AnswerTimeout = None
 
     @property
     def plain(self) -> dict[str, Any]:
         balance = self.balance and self.balance.value
-        own = named(workers=self.workers, balance=balance, memory=self.memory, tasks=self.tasks)
+        own = named(
+            workers=self.workers,
+            balance=balance,
+            memory=self.memory,
+            tasks=self.tasks,
+            upload=self.upload,
+            timeout=self.timeout,
+        )
         return {**own, **super().plain}
 
 

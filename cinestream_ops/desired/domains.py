@@ -29,6 +29,8 @@ class DomainConf:
     h2_listen: bool
     h2_directive: bool
     away: nginx.Away | None
+    upload: int | None
+    timeout: int | None
 
 
 def items(site: Site, scene: Scene) -> Iterator[Item]:
@@ -73,6 +75,8 @@ def domain_conf(site: Site, domain: Domain, names: tuple[str, ...], scene: Scene
         h2_listen=scene.nginx.h2_listen,
         h2_directive=scene.nginx.h2_directive,
         away=nginx.away(site),
+        upload=site.upload,
+        timeout=site.timeout,
     )
 
 

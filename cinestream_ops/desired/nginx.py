@@ -95,7 +95,10 @@ class Page:
 
 @dataclass(frozen=True)
 class SiteConf:
-    """What the file of a site is made of; *zone* in KiB."""
+    """
+    What the file of a site is made of; *zone* in KiB, *upload* in MiB, *timeout* in seconds, both
+    None where they are as for all sites.
+    """
 
     site: str
     local_host: str
@@ -107,6 +110,8 @@ class SiteConf:
     static: str
     greets: bool
     away: Away | None
+    upload: int | None
+    timeout: int | None
 
 
 def of_server(scene: Scene) -> Iterator[Item]:
@@ -143,6 +148,8 @@ def site_conf(site: Site, nginx: Features) -> SiteConf:
         static=static(site),
         greets=greets(site, nginx),
         away=away(site),
+        upload=site.upload,
+        timeout=site.timeout,
     )
 
 

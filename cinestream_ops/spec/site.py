@@ -178,6 +178,13 @@ class Site(Model):
     refresh: Refresh | None = Field(None, description="a program that runs by the calendar")
     memory: int = Field(64, ge=16, le=65536, description="MiB a worker may be expected to use")
     tasks: int = Field(64, ge=16, le=4096, description="processes and threads a worker may have")
+    upload: int | None = Field(
+        None, ge=1, le=102400, description="MiB that a request may bring; 10, if left out"
+    )
+    timeout: int | None = Field(
+        None, ge=1, le=86400,
+        description="seconds in which an answer begins, or goes on; 60, if left out",
+    )  # fmt: skip
     indexes: Row[Index] = Field((), description="indexes of the site's database")
     limits: Row[Limit] = Field((), description="how often an address may ask for a path")
     caches: Row[Cache] = Field((), description="pages that nginx keeps")

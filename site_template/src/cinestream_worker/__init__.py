@@ -20,7 +20,8 @@ An application that is `package.module:app` may have two companions in the same 
 attributes of the object): `cinestream_ready() -> (bool, str)` is asked by `/readyz`, and the text
 of `cinestream_metrics() -> str` is added to `/metrics`.
 
-Environment: `PORT`, `THREADS` (4), `LOG_LEVEL` (INFO), `DRAIN_SECONDS` (25), `MAX_BODY_BYTES` (64
-MiB), and what systemd sets: `LISTEN_FDS`, `LISTEN_PID`, `NOTIFY_SOCKET`, `WATCHDOG_USEC`,
-`WATCHDOG_PID`, `JOURNAL_STREAM`.
+Environment: `PORT`, `THREADS` (4), `LOG_LEVEL` (INFO), `DRAIN_SECONDS` (25), `SEND_SECONDS` (3600;
+a client that takes nothing for so long is given up), `MAX_BODY_BYTES` (1 TiB), and what systemd
+sets: `LISTEN_FDS`, `LISTEN_PID`, `NOTIFY_SOCKET`, `WATCHDOG_USEC`, `WATCHDOG_PID`,
+`JOURNAL_STREAM`.
 """

@@ -4,12 +4,14 @@ Cheroot's connection and request, a little otherwise.
 
 from __future__ import annotations
 
+import contextlib
 import io
+import select
 import socket
 import time
 from typing import Any
 
-from cinestream_worker.library import http
+from cinestream_worker.library import http, wsgi
 from cinestream_worker.stream import Reader, Writer
 
 
@@ -60,6 +62,14 @@ class Request(http.HTTPRequest):
         self.conn.wfile.write(head + rest)
 
 
+class Gateway(wsgi.Gateway_10):
+    """Cheroot's gateway, whose application writes its answer itself."""
+
+    def respond(self) -> None:
+        self.req.server.wsgi_app(self.env, self.start_response, self.req.conn.is_refused)
+        self.req.ensure_headers_sent()
+
+
 class Connection(http.HTTPConnection):
     """
     Cheroot's connection, which tells the server that a thread took it up and was done with it.
@@ -73,8 +83,24 @@ class Connection(http.HTTPConnection):
         # Not cheroot's own: for each connection it makes two caches of who is at the other end of a
         # Unix socket.
         self.server, self.socket = server, sock
-        self.rfile, self.wfile = Reader(sock), Writer(sock)
+        self.rfile, self.wfile = Reader(sock), Writer(sock, server.send_seconds)
         self.requests_seen = 0
+
+    def is_forsaken(self) -> bool:
+        """Whether the client has closed it."""
+        return self._is_in(select.POLLRDHUP)
+
+    def is_refused(self) -> bool:
+        """Whether the client has closed it without reading what it was sent (tcp(7): a reset)."""
+        return self._is_in(0)
+
+    def _is_in(self, events: int) -> bool:
+        """Whether any of *events* is there, or an error."""
+        eye = select.poll()
+        with contextlib.suppress(ValueError):  # we have closed it ourselves
+            eye.register(self.socket, events)
+            return bool(eye.poll(0))
+        return True
 
     def communicate(self) -> bool:
         self.server.progress = self.server.begun[self] = time.monotonic()

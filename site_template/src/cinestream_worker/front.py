@@ -4,15 +4,14 @@ What stands before the application: measures it, names its requests, and answers
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from cinestream_worker.application import Application
 from cinestream_worker.errors import sentence
-from cinestream_worker.exchange import Answer, Exchange, plain
+from cinestream_worker.exchange import Cut, Exchange, plain
 from cinestream_worker.logs import log, request_id
 from cinestream_worker.meter import Meter
 from cinestream_worker.visitor import introduce
@@ -25,6 +24,7 @@ class Front:
         self._app = app
         self._threads = threads
         self._meter = Meter()
+        self._begun: set[Exchange] = set()
         self.queued: Callable[[], int] = lambda: 0
         self._own = {
             "/healthz": self._health,
@@ -32,15 +32,33 @@ class Front:
             "/metrics": self._numbers,
         }
 
-    def __call__(
-        self, environ: dict[str, Any], start_response: Callable[..., Any]
-    ) -> Iterable[bytes]:
+    def answer(
+        self,
+        environ: dict[str, Any],
+        start_response: Callable[..., Any],
+        is_refused: Callable[[], bool],
+    ) -> None:
+        """
+        Write an answer by WSGI's *start_response*.  Raises `Cut` if it does not arrive whole.
+
+        *is_refused* says whether the client refuses what it was sent.
+        """
         own = self._own.get(environ["PATH_INFO"])
         if own is not None and environ["REQUEST_METHOD"] in {"GET", "HEAD"}:
             status, body = own()
-            start_response(status, plain(body))
-            return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
-        return self._measured(environ, start_response)
+            write = start_response(status, plain(body))
+            if environ["REQUEST_METHOD"] == "GET":
+                write(body)
+        else:
+            introduce(environ)
+            environ["cinestream.request_id"] = identity(environ.get("HTTP_X_REQUEST_ID", ""))
+            self._measured(environ, Exchange(environ, start_response, is_refused))
+
+    def give_up(self) -> None:
+        """Say of every request that is still being answered that it is cut."""
+        for exchange in list(self._begun):
+            exchange.cut = "stop"
+            exchange.end(self._meter)
 
     def _health(self) -> tuple[str, bytes]:
         return "200 OK", b"ok\n"
@@ -58,32 +76,43 @@ class Front:
         text = self._meter.text(self._threads, self.queued())
         return "200 OK", (text + self._app.metrics()).encode()
 
-    def _measured(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Answer:
-        introduce(environ)
-        environ["cinestream.request_id"] = identity(environ.get("HTTP_X_REQUEST_ID", ""))
-        exchange = Exchange(environ, start_response)
-        closing = contextlib.ExitStack()
-        closing.callback(request_id.set, "")
-        closing.callback(exchange.end, self._meter)
-        self._meter.begin()
+    def _measured(self, environ: dict[str, Any], exchange: Exchange) -> None:
         request_id.set(environ["cinestream.request_id"])
-        return Answer(self._pieces(environ, exchange, closing), closing.close)
-
-    def _pieces(
-        self, environ: dict[str, Any], exchange: Exchange, closing: contextlib.ExitStack
-    ) -> Iterator[bytes]:
+        self._meter.begin()
+        self._begun.add(exchange)
         try:
-            answer = self._app.wsgi(environ, exchange.start)
-            if hasattr(answer, "close"):
-                closing.callback(answer.close)
-            for piece in filter(None, answer):
-                exchange.send_head()
-                yield exchange.counted(piece)
-            exchange.send_head()
+            self._ask(environ, exchange)
+        finally:
+            self._begun.discard(exchange)
+            exchange.end(self._meter)
+            request_id.set("")
+
+    def _ask(self, environ: dict[str, Any], exchange: Exchange) -> None:
+        try:
+            self._pass_on(self._app.wsgi(environ, exchange.start), exchange)
+        except Cut:
+            raise
         # SystemExit too: an application must not be able to stop the server with it.
         except (Exception, SystemExit):
             log.exception("the application failed")
-            yield from exchange.failure()
+            exchange.fail()
+
+    def _pass_on(self, answer: Iterable[bytes], exchange: Exchange) -> None:
+        try:
+            for piece in filter(None, answer):
+                exchange.write(piece)
+            exchange.complete()
+        finally:
+            closed(answer)
+
+
+def closed(answer: Iterable[bytes]) -> None:
+    """Close *answer*, which has gone out or never will, whatever that raises."""
+    try:
+        if hasattr(answer, "close"):
+            answer.close()
+    except (Exception, SystemExit):
+        log.exception("the application failed to close its answer")
 
 
 def identity(given: str) -> str:

@@ -24,12 +24,15 @@ class Limits:
 
     threads: int
     body_bytes: int
+    send_seconds: int
     drain_seconds: int
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Limits:
         return cls(
             threads=number(environ, "THREADS", 4, 64),
-            body_bytes=number(environ, "MAX_BODY_BYTES", 64 * 2**20, 2**40),
+            # nginx decides what may be sent, how much and how slowly it may be taken.
+            body_bytes=number(environ, "MAX_BODY_BYTES", 2**40, 2**40),
+            send_seconds=number(environ, "SEND_SECONDS", 3600, 86400),
             drain_seconds=number(environ, "DRAIN_SECONDS", 25, 3600),
         )

@@ -4,12 +4,13 @@ One worker process, from its first request to its last.
 
 from __future__ import annotations
 
+import functools
 import gc
 import logging
 import os
 import signal
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from cinestream_worker.application import Application
 from cinestream_worker.door import Door
@@ -19,7 +20,7 @@ from cinestream_worker.limits import Limits
 from cinestream_worker.logs import log
 from cinestream_worker.server import Server
 from cinestream_worker.succession import ABLE, COMING, Predecessor, leave_nobody, successor
-from cinestream_worker.systemd import keep_fed, notify, watchdog_seconds
+from cinestream_worker.systemd import Watchdog, notify, watchdog_seconds
 
 
 def serve(
@@ -36,12 +37,13 @@ def serve(
     SIGHUP asks for a successor, started in the environment that we were *born* in.
     """
     front = Front(app, limits.threads)
-    server = Server(at, front, limits)
+    server = Server(at, front.answer, limits)
     front.queued = lambda: server.queued
     server.prepare()
-    stop_on_signals(server, limits, environ)
+    give_up = functools.partial(give_up_after, limits.drain_seconds, front)
+    stop_on_signals(server, give_up, environ)
     if environ.get("NOTIFY_SOCKET"):
-        succeed_on_hangup(server, at, limits, environ, born)
+        succeed_on_hangup(server, at, give_up, environ, born)
     watch(server, environ)
     # What was imported stays: the collector need not walk it again.
     gc.collect()
@@ -63,18 +65,24 @@ def serve(
         leave_nobody()
 
 
-def stop_on_signals(server: Server, limits: Limits, environ: Mapping[str, str]) -> None:
+def stop_on_signals(
+    server: Server, give_up: Callable[[], None], environ: Mapping[str, str]
+) -> None:
     def stop(_number: int, _frame: object) -> None:
         notify(environ, "STOPPING=1")
         server.stop()
-        give_up_after(limits.drain_seconds)
+        give_up()
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
 
 
 def succeed_on_hangup(
-    server: Server, at: Door, limits: Limits, environ: Mapping[str, str], born: Mapping[str, str]
+    server: Server,
+    at: Door,
+    give_up: Callable[[], None],
+    environ: Mapping[str, str],
+    born: Mapping[str, str],
 ) -> None:
     """Make room for a successor on SIGHUP; if it does not come, go on as ever."""
     busy = threading.Lock()
@@ -91,7 +99,7 @@ def succeed_on_hangup(
             # The last sign of life of ours for which systemd need not wait for one of its own.
             notify(environ, f"MAINPID={process}\nSTATUS={ABLE}\nWATCHDOG=1")
             server.stop(relieved=True)
-            give_up_after(limits.drain_seconds)
+            give_up()
         else:  # we were told to stop meanwhile, and so is it
             os.kill(process, signal.SIGTERM)
 
@@ -106,17 +114,15 @@ def succeed_on_hangup(
 def watch(server: Server, environ: Mapping[str, str]) -> None:
     seconds = watchdog_seconds(environ)
     if seconds:
-        feed = lambda: notify(environ, "WATCHDOG=1")  # noqa: E731 -- one word for one line
-        threading.Thread(
-            target=keep_fed, args=(server, seconds, feed), name="watchdog", daemon=True
-        ).start()
+        server.look_every(min(1, seconds / 8), Watchdog(server, seconds, environ).look)
 
 
-def give_up_after(seconds: int) -> None:
+def give_up_after(seconds: int, front: Front) -> None:
     """Leave at once after *seconds*, whatever is still unanswered or hangs."""
 
     def leave() -> None:
         log.error("some requests were still unanswered after %s s", seconds)
+        front.give_up()
         logging.shutdown()
         os._exit(0)
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from cinestream_worker.connection import Connection
+from cinestream_worker.connection import Connection, Gateway
 from cinestream_worker.door import Door
 from cinestream_worker.library import wsgi
 from cinestream_worker.limits import Limits
@@ -23,7 +23,7 @@ from cinestream_worker.logs import log
 AHEAD = 32  # accepted connections that may wait for a thread; the others wait in the backlog
 IDLE_SECONDS = 10  # a connection may stay silent for so long
 LAST_WORDS_SECONDS = 2  # and, once we are stopping, for so long
-HEADER_BYTES = 32 * 1024  # what nginx itself allows: large_client_header_buffers 4 8k
+HEADER_BYTES = 80 * 1024  # what nginx lets through, 4 lines of 16k, and what it adds
 
 
 class Server(wsgi.Server):
@@ -48,6 +48,8 @@ class Server(wsgi.Server):
             server_name="localhost",
             timeout=IDLE_SECONDS,
         )
+        self.gateway = Gateway
+        self.send_seconds = limits.send_seconds
         self.max_request_body_size = limits.body_bytes
         self.software = "Cheroot"
         self.progress = time.monotonic()
@@ -59,6 +61,8 @@ class Server(wsgi.Server):
         self._waiting = selectors.DefaultSelector()
         self._returned: collections.deque[Connection] = collections.deque()
         self._looked = time.monotonic()
+        self._interval = 1.0
+        self._look: Callable[[], None] = lambda: None
         self._bell, self._rope = socket.socketpair()
         self._rope.setblocking(False)
 
@@ -68,6 +72,10 @@ class Server(wsgi.Server):
         self._waiting.register(self._bell, selectors.EVENT_READ)
         self.ready = True
 
+    def look_every(self, seconds: float, look: Callable[[], None]) -> None:
+        """Have the loop call *look* whenever *seconds* have passed."""
+        self._interval, self._look = seconds, look
+
     def serve(self) -> None:
         """
         Answer until `stop` is called, and then everything that was accepted before it.
@@ -76,7 +84,7 @@ class Server(wsgi.Server):
         """
         while self.ready or self._is_held_up():
             self._mind_the_door()
-            self._turn(timeout=1 if self.ready and self._door.is_open else 0.01)
+            self._turn(timeout=self._interval if self.ready and self._door.is_open else 0.01)
         self._drain()
 
     def stop(self, *, relieved: bool = False) -> None:
@@ -104,16 +112,16 @@ class Server(wsgi.Server):
         """How many connections wait for a thread."""
         return int(self.requests.qsize)
 
-    def probe(self) -> socket.socket:
+    def is_stuck(self, seconds: float) -> bool:
         """
-        Send ourselves a request, past the firewall; the far end closes when a thread has answered
-        it.
+        Whether requests wait, while for *seconds* no thread has begun or ended one, and no client
+        is there any more for what the threads do.
         """
-        near, far = socket.socketpair()
-        near.setblocking(False)
-        near.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-        self.put_conn(self._connection(far))
-        return near
+        return (
+            self.queued > 0
+            and time.monotonic() - self.progress > seconds
+            and all(conn.is_forsaken() for conn in list(self.begun))
+        )
 
     def error_log(self, msg: str = "", level: int = logging.INFO, traceback: bool = False) -> None:
         log.log(level, "%s", msg, exc_info=traceback)
@@ -180,9 +188,10 @@ class Server(wsgi.Server):
 
     def _expire(self) -> None:
         now = time.monotonic()
-        if now - self._looked < 1:
+        if now - self._looked < self._interval:
             return
         self._looked = now
+        self._look()
         for conn in self._silent():
             if now - conn.last_used > IDLE_SECONDS:
                 self._dismiss(conn)

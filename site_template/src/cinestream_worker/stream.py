@@ -7,6 +7,8 @@ Its own are made of Python's `_pyio`, line by line in Python; these are made of 
 from __future__ import annotations
 
 import io
+import os
+import select
 import socket
 
 
@@ -42,16 +44,30 @@ class Reader(io.BufferedReader):
 
 
 class Writer:
-    """What the client hears, at once."""
+    """
+    What the client hears, at once; one that takes nothing for *patience* seconds is given up.
 
-    def __init__(self, sock: socket.socket) -> None:
+    Who takes long, and takes some, is served.
+    """
+
+    def __init__(self, sock: socket.socket, patience: int) -> None:
         self._socket = sock
+        self._patience = patience
         self.bytes_written = 0
 
     def write(self, piece: bytes) -> int:
-        # Not `sendall`, whose timeout is for all of it: who takes long, and takes some, is served.
         left = memoryview(piece)
         while left:
-            left = left[self._socket.send(left) :]
+            # Not by the socket, which asks the kernel whether it may send before it sends.
+            try:
+                left = left[os.write(self._socket.fileno(), left) :]
+            except BlockingIOError:
+                self._await_room()
         self.bytes_written += len(piece)
         return len(piece)
+
+    def _await_room(self) -> None:
+        eye = select.poll()
+        eye.register(self._socket, select.POLLOUT)
+        if not eye.poll(self._patience * 1000):
+            raise TimeoutError("timed out")

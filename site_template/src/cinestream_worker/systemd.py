@@ -8,9 +8,12 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
+from cinestream_worker.logs import log
 from cinestream_worker.server import Server
+
+STUCK = 20  # times the watchdog's own: ten minutes, by the 30 seconds of our units
 
 
 def notify(environ: Mapping[str, str], state: str) -> None:
@@ -33,32 +36,30 @@ def watchdog_seconds(environ: Mapping[str, str]) -> float:
     return int(environ.get("WATCHDOG_USEC") or 0) / 1_000_000
 
 
-def keep_fed(server: Server, seconds: float, feed: Callable[[], None]) -> None:
+class Watchdog:
     """
-    Feed the watchdog for as long as threads take up requests and are done with them; never returns.
+    Is fed by the loop of *server* four times in *seconds*; a loop that does not turn, as when
+    something in the process never lets the interpreter go, feeds nothing.
 
-    An idle server is sent a request of our own.  Ticks come every quarter of *seconds*, and the
-    last sign of life may be a half old: requests that all take anything less than *seconds* do no
-    harm, and a server whose threads all hang is given up between 1.25 and 1.5 times *seconds* after
-    the last of them stopped.
+    What a request takes, and what it waits for, is its own affair.  Only once nobody waits for what
+    the threads do, and others have waited for `STUCK` times as long, are they taken for deadlocked.
     """
-    probe = server.probe()
-    while True:
-        time.sleep(seconds / 4)
-        if time.monotonic() - server.progress < seconds / 2:
-            feed()
-        if answered(probe):
-            probe.close()
-            probe = server.probe()
 
+    def __init__(self, server: Server, seconds: float, environ: Mapping[str, str]) -> None:
+        self._server = server
+        self._seconds = seconds
+        self._environ = environ
+        self._fed = time.monotonic()
+        self._stuck = False
 
-def answered(probe: socket.socket) -> bool:
-    """Whether a thread has closed the far end of *probe*."""
-    try:
-        while probe.recv(4096):
-            pass
-    except BlockingIOError:
-        return False
-    except OSError:
-        pass
-    return True
+    def look(self) -> None:
+        now = time.monotonic()
+        if now - self._fed < self._seconds / 4:
+            return
+        self._fed = now
+        stuck = self._server.is_stuck(self._seconds * STUCK)
+        if not stuck:
+            notify(self._environ, "WATCHDOG=1")
+        elif not self._stuck:
+            log.error("no thread has answered for %.0f s, and requests wait", self._seconds * STUCK)
+        self._stuck = stuck
