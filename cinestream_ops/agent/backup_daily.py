@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Dict, List
 
-from cinestream_ops.agent import backup_record, backup_saving, backup_shelf, transient
+from cinestream_ops.agent import backup_record, backup_saving, backup_shelf, incoming, transient
 from cinestream_ops.agent.backup_shelf import MANIFEST, Directory, Draft
 from cinestream_ops.agent.kit import Kit
 from cinestream_ops.agent.refused import Refused
@@ -38,6 +38,7 @@ def run(words: List[str], home: Path) -> int:
     began = time.time()
     try:
         transient.sweep()
+        incoming.discard(home)
         backup_record.write(home, site, began=began)
         path = saved(asked, shelf, home)
         backup_record.write(home, site, good=began, folder=shelf.named(path))
@@ -50,6 +51,8 @@ def run(words: List[str], home: Path) -> int:
         with suppress(OSError):
             backup_record.write(home, site, ended=time.time(), why=why)
         return 1
+    finally:
+        incoming.discard(home)
     say(f"`{site}` is saved in `{shelf.named(path)}`; deleted {len(gone)} earlier backups")
     return 0
 
@@ -115,7 +118,7 @@ def stated(asked: Asked, name: str, answer: Dict[str, Any]) -> Dict[str, Any]:
         "host": socket.gethostname(),
         "database": asked["database"],
         "consistency": at_once if asked["database"] else "none",
-        "data_changed": answer["data_changed"],
+        "data_changed": False,
         "lock": {"cipher": "age", "recipient": asked["recipient"]},
     }
 

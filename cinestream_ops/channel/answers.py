@@ -219,7 +219,6 @@ class Measured(TypedDict):
 
 
 class Saved(TypedDict):
-    data_changed: bool
     documents: NotRequired[dict[str, int]]
     snapshot: NotRequired[bool]
 
@@ -239,13 +238,22 @@ class Weighed(TypedDict):
     database: int
 
 
+class Faulty(TypedDict):
+    path: Said
+    why: Said
+
+
+class Inspected(TypedDict):
+    faults: list[Faulty]
+
+
 class Staged(TypedDict):
     new_user: Any
+    faults: list[Faulty]
 
 
 class Cloned(TypedDict):
     new_user: Any
-    data_changed: bool
 
 
 class Anything(TypedDict):
@@ -278,6 +286,7 @@ LAST: Mapping[str, tuple[str, Any]] = {
     "backup measure": ("backup", Measured),
     "backup save": ("backup", Saved),
     "backup compare": ("backup", Compared),
+    "backup inspect": ("backup", Inspected),
     "backup stage": ("backup", Staged),
     "backup clone": ("backup", Cloned),
     "backup weigh": ("backup", Weighed),

@@ -89,7 +89,7 @@ class Manifest(Model):
         description="`snapshot`: the database as it was at one moment"
     )
     data_changed: bool = Field(
-        False, description="true: files in `data` changed while they were read"
+        False, description="true, of an older version: files in `data` changed while they were read"
     )
     lock: Lock | AgeLock = Field(discriminator="cipher", description="how the `.env` was encrypted")
     parts: dict[PartName, Part] = Field(description="the files, by their paths")
