@@ -110,7 +110,10 @@ def stated(asked: Asked, name: str, answer: Dict[str, Any]) -> Dict[str, Any]:
     """The manifest, but for its parts; its shape is that of `spec/backup.py`."""
     at_once = "snapshot" if answer.get("snapshot") else "per collection"
     version = VERSION.search(Path(paths.SPECS, "server.toml").read_text())
+    # What is not there is not named, since the seal is over all that is.
+    missing = {"missing": answer["missing"]} if answer["missing"] else {}
     return {
+        **missing,
         "format": 1,
         "cinestream": version[1] if version else "unknown",
         "site": asked["site"],

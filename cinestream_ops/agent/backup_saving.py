@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Dict, List
 
-from cinestream_ops.agent import backup_data, backup_database, env, sandbox
+from cinestream_ops.agent import backup_data, backup_database, backup_elsewhere, env, sandbox
 from cinestream_ops.agent.backup_child import PIECE, Child
 from cinestream_ops.agent.backup_data import reader
 from cinestream_ops.agent.kit import Kit
@@ -77,7 +77,8 @@ def saved(order: Dict[str, Any], kit: Kit) -> Dict[str, Any]:
     """All parts, in pieces; and what there is to say about them."""
     told = Told(kit)
     home, user = order["home"], order["user"]
-    told.all(ENV, env.text(f"{home}/.env").encode(errors="surrogateescape"))
+    variables = env.text(f"{home}/.env")
+    told.all(ENV, variables.encode(errors="surrogateescape"))
     if Path(home, "src").is_dir():
         properties = sandbox.of_source(home, user)
         with reader("source", user, packing(source(home)), properties) as child:
@@ -88,13 +89,15 @@ def saved(order: Dict[str, Any], kit: Kit) -> Dict[str, Any]:
     with backup_data.packed(home, user, kit) as child:
         tell(child, DATA, told)
     database = order["database"]
+    missing = backup_elsewhere.stores(variables, database)
     if not database:
-        return {}
+        return {"missing": missing}
 
     def took(name: str, piece: bytes) -> None:
         told.all(f"database/{database}/{name}", piece)
 
-    return backup_database.told(kit, took, do="dump", database=database)
+    answer = backup_database.told(kit, took, do="dump", database=database)
+    return {**answer, "missing": missing}
 
 
 class Told:

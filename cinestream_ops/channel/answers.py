@@ -219,6 +219,7 @@ class Measured(TypedDict):
 
 
 class Saved(TypedDict):
+    missing: list[Said]
     documents: NotRequired[dict[str, int]]
     snapshot: NotRequired[bool]
 

@@ -83,6 +83,7 @@ def create(
             folder, made = backups.create(
                 host.conversation, host.found, site, shelf, passphrase, report
             )
+    tell_missing(folder, made)
     if asked.as_json:
         show.data(row(folder, made))
     else:
@@ -141,8 +142,14 @@ def row(folder: Stored, found: Manifest) -> dict[str, Any]:
         "size": found.size,
         "documents": found.documents,
         "consistency": found.consistency,
-        "trouble": "",
+        "missing": list(found.missing or ()),
+        "trouble": f"without {', '.join(found.missing)}" if found.missing else "",
     }
+
+
+def tell_missing(folder: Stored, found: Manifest) -> None:
+    for each in found.missing or ():
+        show.warning(f"`{folder}` does not contain what `{found.site}` keeps in {each}")
 
 
 def verify(
@@ -174,6 +181,7 @@ def verify(
         show.data(row(there, found))
     else:
         show.say(f"`{there}` is whole: {len(found.parts)} files, {found.documents} documents")
+    tell_missing(there, found)
 
 
 def opened(folder: Stored, found: Manifest, source: Path | None, identity: Path | None) -> str:

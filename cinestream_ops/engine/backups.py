@@ -148,6 +148,7 @@ def stated(found: Found, site: Site, name: str, answer: Mapping[str, Any]) -> di
         "host": found.facts.machine.hostname,
         "database": database,
         "consistency": at_once if database else "none",
+        "missing": answer["missing"] or None,
         "documents": answer.get("documents", {}),
         "lock": backups_lock.new(),
     }
