@@ -15,7 +15,7 @@ import time
 from base64 import b64decode
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Tuple
 
 from cinestream_ops.agent import backup_record, backup_saving, backup_shelf, incoming, transient
 from cinestream_ops.agent.backup_shelf import MANIFEST, Directory, Draft
@@ -40,8 +40,9 @@ def run(words: List[str], home: Path) -> int:
         transient.sweep()
         incoming.discard(home)
         backup_record.write(home, site, began=began)
-        path = saved(asked, shelf, home)
-        backup_record.write(home, site, good=began, folder=shelf.named(path))
+        path, missing = saved(asked, shelf, home)
+        told = {"folder": shelf.named(path), "missing": missing}
+        backup_record.write(home, site, good=began, **told)
         gone = backup_shelf.prune(shelf, site, int(asked["keep"]))
         backup_record.write(home, site, ended=time.time(), why="")
     except (Refused, OSError, EOFError) as error:
@@ -67,8 +68,12 @@ def say(text: str) -> None:
     sys.stderr.write(f"{text}\n")
 
 
-def saved(asked: Asked, shelf: Directory, home: Path) -> str:
-    """The path of the new backup on *shelf*; nothing is left there if it comes to no end."""
+def saved(asked: Asked, shelf: Directory, home: Path) -> Tuple[str, List[str]]:
+    """
+    The path of the new backup on *shelf*, and the stores that are not in it.
+
+    Nothing is left there if it comes to no end.
+    """
     stops = Stops()
     stops.listen()
     site, name = asked["site"], time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
@@ -78,7 +83,7 @@ def saved(asked: Asked, shelf: Directory, home: Path) -> str:
         taker = Taker(draft)
         answer = backup_saving.saved(asked, Kit(home, taker.tell, stops=stops))
         finish(draft, taker.env, stated(asked, name, answer), answer, Kit(home, stops=stops))
-    return f"{site}/{name}"
+    return f"{site}/{name}", answer["missing"]
 
 
 def refuse_small(shelf: Directory, needed: int) -> None:

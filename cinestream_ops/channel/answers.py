@@ -201,6 +201,7 @@ class Ready(TypedDict):
 
 
 class Standing(TypedDict):
+    missing: NotRequired[list[Said]]
     began: float
     ended: float
     good: float
