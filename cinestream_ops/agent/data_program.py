@@ -21,7 +21,7 @@ import tarfile
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import BinaryIO, Callable, Dict, Iterator, List, Set, Tuple
+from typing import Any, BinaryIO, Callable, Dict, Iterator, List, Set, Tuple
 from urllib.parse import quote
 
 # https://www.sqlite.org/fileformat.html#the_database_header
@@ -69,6 +69,17 @@ class Out:
         if time.monotonic() - self.last > BEAT:
             self.write(self.silence)
             self.file.flush()
+
+
+class Heard:
+    """What is read, with a sign of life now and then: a large file may be passed over."""
+
+    def __init__(self, file: BinaryIO, out: Out) -> None:
+        self.file, self.out = file, out
+
+    def read(self, size: int) -> bytes:
+        self.out.beat()
+        return self.file.read(size)
 
 
 def nothing() -> None:
@@ -399,6 +410,7 @@ def check(top: Path) -> None:
     """Tell the faults of each database below *top*."""
     out = Out(sys.stdout.buffer, b"\n")
     for path, kind, name in walk(top):
+        out.beat()
         if kind == DATABASE:
             tell(out, name, faults(path, beat=out.beat))
 
@@ -408,14 +420,14 @@ def inspect(copy: Path) -> None:
     out = Out(sys.stdout.buffer, b"\n")
     beside: Dict[str, str] = {}
     names: Set[str] = set()
+    heard: Any = Heard(sys.stdin.buffer, out)
     try:
-        with tarfile.open(fileobj=sys.stdin.buffer, mode="r|") as archive:
+        with tarfile.open(fileobj=heard, mode="r|") as archive:
             for member in archive:
                 # Else it remembers all of them.
                 archive.members = []  # type: ignore[attr-defined]
-                out.beat()
                 names |= {member.name} if member.size else set()
-                if member.isfile() and taken(archive, member, copy, out):
+                if member.isfile() and taken(archive, member, copy):
                     beside.update({f"{member.name}{end}": member.name for end in BESIDE})
                     tell(out, member.name, faults(copy, "immutable=1", out.beat))
     except (tarfile.TarError, EOFError) as error:
@@ -425,7 +437,7 @@ def inspect(copy: Path) -> None:
         tell(out, beside[name], [f"`{name}` was saved beside it, by an older version"])
 
 
-def taken(archive: tarfile.TarFile, member: tarfile.TarInfo, copy: Path, out: Out) -> bool:
+def taken(archive: tarfile.TarFile, member: tarfile.TarInfo, copy: Path) -> bool:
     """Whether *member* is a database, which is in the file *copy* then."""
     file = archive.extractfile(member)
     piece = file.read(len(HEADER)) if file else b""
@@ -435,7 +447,6 @@ def taken(archive: tarfile.TarFile, member: tarfile.TarInfo, copy: Path, out: Ou
         to.truncate(0)
         while piece:
             to.write(piece)
-            out.beat()
             piece = file.read(PIECE)
     return True
 
