@@ -269,17 +269,23 @@ class Packing:
     def content(self, path: Path, info: tarfile.TarInfo) -> None:
         """A file; one that changes meanwhile is put again, and the last one counts."""
         for number in range(TRIES):
+            kind = kind_of(path)
             # What was an empty file may have become a database.
-            if kind_of(path) == DATABASE:
+            if kind == DATABASE:
                 self.database(path, info)
                 return
+            if number and kind != FILE:
+                why = f"`{shown(info.name)}` changed while it was read, and is gone"
+                raise Unsaved(why, "run the backup again")
             with reading(path) as file:
-                before = os.fstat(file.fileno())
+                began, before = time.time(), os.fstat(file.fileno())
                 if not stat.S_ISREG(before.st_mode):
                     return
                 parts = extents(file.fileno(), before.st_size)
                 told = self.put(info, file, parts, before.st_size)
-                if told and (is_still(file, before) or self.digest(file, parts, before) == told):
+                if told and (
+                    is_still(file, before, began) or self.digest(file, parts, before) == told
+                ):
                     return
             if number and before.st_size > BIG:
                 break
@@ -300,6 +306,8 @@ class Packing:
                 return
             if "locked" in str(error):
                 hint = "end what holds it locked, or restart the site"
+            if "is full" in str(error):
+                hint = "make room on the server's disk"
             why = f"the SQLite database `{shown(info.name)}` is not saved: {error}"
             raise Unsaved(why, error.hint or hint) from error
         with reading(self.copy) as file:
@@ -347,13 +355,13 @@ class Packing:
         return digest.digest()
 
 
-def is_still(file: BinaryIO, before: os.stat_result) -> bool:
-    """Whether nobody has written to it, as far as its times can tell."""
+def is_still(file: BinaryIO, before: os.stat_result, began: float) -> bool:
+    """Whether nobody has written to it since it *began* to be read, as its times tell."""
     now = os.fstat(file.fileno())
     same = (before.st_size, before.st_mtime_ns, before.st_ctime_ns) == (
         now.st_size, now.st_mtime_ns, now.st_ctime_ns,
     )  # fmt: skip
-    return same and time.time() - now.st_ctime > FRESH
+    return same and began - now.st_ctime > FRESH
 
 
 def extents(handle: int, size: int) -> Extents:

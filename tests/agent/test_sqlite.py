@@ -4,6 +4,7 @@ The data of a site is packed while somebody writes to it: SQLite databases, and 
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -11,8 +12,9 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import tarfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -240,6 +242,55 @@ def test_a_file_that_changes_all_the_while_is_named(tmp_path):
 
     assert data_program.REFUSED == done.returncode
     assert b"`data/state` changed each time that it was read\nback the site up" in done.stderr
+
+
+class Meddling(io.BytesIO):
+    """An archive, while it is written to which something happens once to what is read."""
+
+    def __init__(self, meddle: Callable[[], object]) -> None:
+        super().__init__()
+        self._meddle = meddle
+
+    def write(self, content: Any) -> int:
+        written = super().write(content)
+        # The header says that it is being read.
+        if b"state" in bytes(content[:100]) and self._meddle:
+            meddle, self._meddle = self._meddle, None
+            meddle()
+        return written
+
+
+@pytest.fixture
+def state(tmp_path) -> Path:
+    path = tmp_path / "data/state"
+    path.parent.mkdir()
+    path.write_bytes(b"a" * 3 * data_program.PIECE)
+    return path
+
+
+def meddled(state: Path, meddle: Callable[[], object]) -> dict[str, bytes]:
+    out = Meddling(meddle)
+    data_program.Packing(state.parent, state, out).run()
+    with tarfile.open(fileobj=io.BytesIO(out.getvalue())) as archive:
+        return {each.name: archive.extractfile(each).read() for each in archive if each.isfile()}
+
+
+@pytest.mark.parametrize("content", [b"b" * 3 * data_program.PIECE, b"b", b""])
+def test_of_a_file_that_changed_once_the_last_reading_counts(state, content):
+    assert {"./state": content} == meddled(state, lambda: state.write_bytes(content))
+
+
+def test_a_file_that_is_gone_is_what_it_was(state):
+    assert {"./state": state.read_bytes()} == meddled(state, state.unlink)
+
+
+def test_a_file_that_changed_and_is_gone_is_named(state):
+    def meddle() -> None:
+        state.write_bytes(b"b")
+        state.unlink()
+
+    with pytest.raises(data_program.Unsaved, match=r"`data/state` changed .* and is gone"):
+        meddled(state, meddle)
 
 
 def test_a_file_that_only_grows_is_what_it_was_at_one_moment(tmp_path):
