@@ -12,6 +12,7 @@ from typing import Any, Callable, Dict
 
 from cinestream_ops.agent import (
     backup_cloning,
+    backup_data,
     backup_database,
     backup_record,
     backup_renaming,
@@ -61,11 +62,17 @@ def compared(order: Order, kit: Kit) -> Dict[str, Any]:
     return backup_database.told(kit, do="check", load=collections)
 
 
+def inspected(order: Order, kit: Kit) -> Dict[str, Any]:
+    """What is wrong with the SQLite databases in an archive."""
+    return {"faults": backup_data.inspected(kit.blob_path(order["data"]), kit)}
+
+
 ACTS: Dict[str, Callable[[Order, Kit], Dict[str, Any]]] = {
     "standing": standing,
     "measure": backup_saving.measured,
     "save": saved,
     "compare": compared,
+    "inspect": inspected,
     "occupied": backup_staging.occupied,
     "stage": backup_staging.staged,
     "renamable": backup_renaming.renamable,

@@ -69,10 +69,13 @@ class Child:
             transient.code(self._unit, self.process, LIMIT) if self._unit else self.process.wait()
         )
         if code not in good:
-            self._errors.seek(0)
-            words = kit.last_lines(self._errors.read().decode(errors="replace"))
-            raise Refused(f"`{self._name}` failed ({code}): {words}")
+            raise Refused(f"`{self._name}` failed ({code}): {self.words()}")
         return code
+
+    def words(self) -> str:
+        """The last lines of its troubles, however many somebody else may have added."""
+        self._errors.seek(max(self._errors.seek(0, os.SEEK_END) - PIECE, 0))
+        return kit.last_lines(self._errors.read(PIECE).decode(errors="replace"))
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from subprocess import PIPE
 from typing import Any, Dict
 
 from cinestream_ops.agent import (
+    backup_data,
     backup_database,
     backup_saving,
     backup_staging,
@@ -24,7 +25,6 @@ from cinestream_ops.agent import (
     tars,
     trees,
 )
-from cinestream_ops.agent.backup_saving import CHANGED
 from cinestream_ops.agent.backup_staging import Order
 from cinestream_ops.agent.erase import weight
 from cinestream_ops.agent.kit import Kit
@@ -65,7 +65,7 @@ def refuse_full(needed: Dict[str, int], home: str, hint: str) -> None:
 
 
 def cloned(order: Order, kit: Kit) -> Dict[str, Any]:
-    """All of it, or nothing; whether data changed meanwhile, and the database was read at once."""
+    """All of it, or nothing; and whether the database was read at once."""
     return backup_staging.filled(order, kit, copied)
 
 
@@ -73,11 +73,11 @@ def copied(order: Order, kit: Kit) -> Dict[str, Any]:
     was, home, user = order["from"], order["home"], order["user"]
     content = variables(f"{was['home']}/.env", order["anew"])
     backup_staging.env(f"{home}/.env", user, content)
-    told = {"data_changed": False, "snapshot": False}
+    told: Dict[str, Any] = {"snapshot": False}
     if order["release"]:
         release(was["release"], was["user"], order["release"], kit)
     if was["data"]:
-        told["data_changed"] = data(was, home, user, kit)
+        data(was, home, user, kit)
     if was["database"]:
         asked = {"do": "copy", "database": was["database"], "to": order["database"]}
         told.update(backup_database.told(kit, **asked))
@@ -113,7 +113,7 @@ def packed(source: str, user: str, found: Kit) -> Path:
     properties = sandbox.of_source(str(Path(source).parents[1]), user)
     with (
         path.open("wb") as out,
-        backup_saving.reader("source", user, backup_saving.packing(source), properties) as child,
+        backup_data.reader("source", user, backup_saving.packing(source), properties) as child,
     ):
         path.chmod(0o600)
         for piece in child.pieces(found.stops):
@@ -122,14 +122,17 @@ def packed(source: str, user: str, found: Kit) -> Path:
     return path
 
 
-def data(was: Dict[str, Any], home: str, user: str, kit: Kit) -> bool:
-    """Copied by both users, each in its own folder; whether some of it changed meanwhile."""
-    pack = backup_saving.packing_data(was["home"])
-    properties = sandbox.of_data(was["home"], was["user"])
+def data(was: Dict[str, Any], home: str, user: str, kit: Kit) -> None:
+    """Copied by both users, each in its own folder."""
     with (
-        backup_saving.reader("data", was["user"], pack, properties) as source,
+        backup_data.packed(was["home"], was["user"], kit) as source,
         backup_staging.unpacking(home, user, PIPE) as sink,
     ):
         sink.feed(source.pieces(kit.stops), kit.stops)
+        # What it could not read says more than what the other missed.
+        backup_data.ended(source)
         sink.end()
-        return source.end((0, CHANGED)) == CHANGED
+    if faults := backup_data.checked(home, user, kit):
+        raise Refused(
+            f"these SQLite databases were not copied whole: {backup_data.sentence(faults)}"
+        )

@@ -15,9 +15,9 @@ import time
 from base64 import b64decode
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Tuple
 
-from cinestream_ops.agent import backup_record, backup_saving, backup_shelf, transient
+from cinestream_ops.agent import backup_record, backup_saving, backup_shelf, incoming, transient
 from cinestream_ops.agent.backup_shelf import MANIFEST, Directory, Draft
 from cinestream_ops.agent.kit import Kit
 from cinestream_ops.agent.refused import Refused
@@ -38,9 +38,11 @@ def run(words: List[str], home: Path) -> int:
     began = time.time()
     try:
         transient.sweep()
+        incoming.discard(home)
         backup_record.write(home, site, began=began)
-        path = saved(asked, shelf, home)
-        backup_record.write(home, site, good=began, folder=shelf.named(path))
+        path, missing = saved(asked, shelf, home)
+        told = {"folder": shelf.named(path), "missing": missing}
+        backup_record.write(home, site, good=began, **told)
         gone = backup_shelf.prune(shelf, site, int(asked["keep"]))
         backup_record.write(home, site, ended=time.time(), why="")
     except (Refused, OSError, EOFError) as error:
@@ -50,6 +52,8 @@ def run(words: List[str], home: Path) -> int:
         with suppress(OSError):
             backup_record.write(home, site, ended=time.time(), why=why)
         return 1
+    finally:
+        incoming.discard(home)
     say(f"`{site}` is saved in `{shelf.named(path)}`; deleted {len(gone)} earlier backups")
     return 0
 
@@ -64,8 +68,12 @@ def say(text: str) -> None:
     sys.stderr.write(f"{text}\n")
 
 
-def saved(asked: Asked, shelf: Directory, home: Path) -> str:
-    """The path of the new backup on *shelf*; nothing is left there if it comes to no end."""
+def saved(asked: Asked, shelf: Directory, home: Path) -> Tuple[str, List[str]]:
+    """
+    The path of the new backup on *shelf*, and the stores that are not in it.
+
+    Nothing is left there if it comes to no end.
+    """
     stops = Stops()
     stops.listen()
     site, name = asked["site"], time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
@@ -75,7 +83,7 @@ def saved(asked: Asked, shelf: Directory, home: Path) -> str:
         taker = Taker(draft)
         answer = backup_saving.saved(asked, Kit(home, taker.tell, stops=stops))
         finish(draft, taker.env, stated(asked, name, answer), answer, Kit(home, stops=stops))
-    return f"{site}/{name}"
+    return f"{site}/{name}", answer["missing"]
 
 
 def refuse_small(shelf: Directory, needed: int) -> None:
@@ -107,7 +115,10 @@ def stated(asked: Asked, name: str, answer: Dict[str, Any]) -> Dict[str, Any]:
     """The manifest, but for its parts; its shape is that of `spec/backup.py`."""
     at_once = "snapshot" if answer.get("snapshot") else "per collection"
     version = VERSION.search(Path(paths.SPECS, "server.toml").read_text())
+    # What is not there is not named, since the seal is over all that is.
+    missing = {"missing": answer["missing"]} if answer["missing"] else {}
     return {
+        **missing,
         "format": 1,
         "cinestream": version[1] if version else "unknown",
         "site": asked["site"],
@@ -115,7 +126,7 @@ def stated(asked: Asked, name: str, answer: Dict[str, Any]) -> Dict[str, Any]:
         "host": socket.gethostname(),
         "database": asked["database"],
         "consistency": at_once if asked["database"] else "none",
-        "data_changed": answer["data_changed"],
+        "data_changed": False,
         "lock": {"cipher": "age", "recipient": asked["recipient"]},
     }
 

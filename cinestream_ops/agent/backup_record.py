@@ -13,7 +13,9 @@ from cinestream_ops.agent import systemd
 from cinestream_ops.state import paths
 
 FOLDER = "backups"
-NOTHING = {"began": 0.0, "ended": 0.0, "good": 0.0, "folder": "", "why": ""}
+NOTHING: Dict[str, Any] = {
+    "began": 0.0, "ended": 0.0, "good": 0.0, "folder": "", "why": "", "missing": [],
+}  # fmt: skip
 PROPERTIES = ("ActiveState", "Result")
 AT_WORK = {"activating", "active", "deactivating"}
 
@@ -21,7 +23,11 @@ Record = Dict[str, Any]
 
 
 def read(home: Path, site: str) -> Record:
-    """Times in seconds of the epoch, 0 for never; *folder* is that of the last good one."""
+    """
+    Times in seconds of the epoch, 0 for never.
+
+    *folder* is that of the last good one, *missing* the stores that are not in it.
+    """
     try:
         return {**NOTHING, **json.loads((home / FOLDER / f"{site}.json").read_text())}
     except (OSError, ValueError):

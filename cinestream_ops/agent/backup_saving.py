@@ -9,18 +9,17 @@ from __future__ import annotations
 import os
 import sys
 from base64 import b64encode
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Sequence
+from typing import Any, Dict, List
 
-from cinestream_ops.agent import backup_child, backup_database, env, sandbox
+from cinestream_ops.agent import backup_data, backup_database, backup_elsewhere, env, sandbox
 from cinestream_ops.agent.backup_child import PIECE, Child
+from cinestream_ops.agent.backup_data import reader
 from cinestream_ops.agent.erase import weight
 from cinestream_ops.agent.kit import Kit
 from cinestream_ops.agent.refused import Refused
 from cinestream_ops.agent.trees import MARKER
 
-CHANGED = 1  # tar(1): some files changed while they were read
 ENV, SOURCE, REQUIREMENTS, DATA = ".env", "source.tar", "requirements.txt", "data.tar"
 
 # The release as it came, packed as it was: the same tree has the same digest.  What was made of it
@@ -64,7 +63,8 @@ def saved(order: Dict[str, Any], kit: Kit) -> Dict[str, Any]:
     """All parts, in pieces; and what there is to say about them."""
     told = Told(kit)
     home, user = order["home"], order["user"]
-    told.all(ENV, env.text(f"{home}/.env").encode(errors="surrogateescape"))
+    variables = env.text(f"{home}/.env")
+    told.all(ENV, variables.encode(errors="surrogateescape"))
     if Path(home, "src").is_dir():
         properties = sandbox.of_source(home, user)
         with reader("source", user, packing(source(home)), properties) as child:
@@ -72,16 +72,18 @@ def saved(order: Dict[str, Any], kit: Kit) -> Dict[str, Any]:
         listed = ["cat", f"{home}/venv/{REQUIREMENTS}"]
         with reader("requirements", user, listed, properties) as child:
             tell(child, REQUIREMENTS, told)
-    changed = data(home, user, told)
+    with backup_data.packed(home, user, kit) as child:
+        tell(child, DATA, told)
     database = order["database"]
+    missing = backup_elsewhere.stores(variables, database)
     if not database:
-        return {"data_changed": changed}
+        return {"missing": missing}
 
     def took(name: str, piece: bytes) -> None:
         told.all(f"database/{database}/{name}", piece)
 
     answer = backup_database.told(kit, took, do="dump", database=database)
-    return {"data_changed": changed, **answer}
+    return {**answer, "missing": missing}
 
 
 class Told:
@@ -111,30 +113,9 @@ def packing(release: str) -> List[str]:
     return [sys.executable, "-I", "-S", "-c", TREE, release, MARKER]
 
 
-def packing_data(home: str, *more: str) -> List[str]:
-    return ["tar", "--create", "--file=-", *more, f"--directory={home}/data", "."]
-
-
-def data(home: str, user: str, told: Told) -> bool:
-    """Whether some of it changed while it was read."""
-    argv, properties = packing_data(home, "--sort=name"), sandbox.of_data(home, user)
-    with reader("data", user, argv, properties) as child:
-        return tell(child, DATA, told, (0, CHANGED)) == CHANGED
-
-
-def tell(child: Child, to: str, told: Told, good: Sequence[int] = (0,)) -> int:
-    """The code of *child*, after all that it wrote was told as the part *to*."""
+def tell(child: Child, to: str, told: Told) -> None:
+    """All that *child* writes, as the part *to*."""
     told.all(to, b"")
     for piece in child.pieces(told.kit.stops):
         told.all(to, piece)
-    return child.end(good)
-
-
-@contextmanager
-def reader(what: str, user: str, argv: Sequence[str], properties: Sequence[str]) -> Iterator[Child]:
-    """*argv*, which reads *what* of the site of *user*, and is given nothing to read besides."""
-    with (
-        Path(os.devnull).open("rb") as nothing,
-        backup_child.of_site(f"read-{what}", user, argv, properties, nothing) as child,
-    ):
-        yield child
+    backup_data.ended(child)

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, Callable, Dict, Iterator, Union
 
 from cinestream_ops.agent import (
     backup_child,
+    backup_data,
     backup_database,
     disk,
     leftovers,
@@ -144,10 +145,11 @@ def unpacked(order: Order, kit: Kit) -> Dict[str, Any]:
     home, user = order["home"], order["user"]
     env(f"{home}/.env", user, kit.blob("secret:env"))
     unpack(home, user, kit.blob_path(order["data"]))
+    faults = backup_data.checked(home, user, kit)
     if order["database"]:
         load = backup_database.with_paths(order["collections"], kit)
         backup_database.told(kit, do="load", database=order["database"], load=load)
-    return {}
+    return {"faults": faults}
 
 
 def env(path: str, user: str, content: bytes) -> None:
@@ -165,7 +167,14 @@ def unpack(home: str, user: str, archive: Path) -> None:
 
 @contextmanager
 def unpacking(home: str, user: str, stdin: Union[BinaryIO, int]) -> Iterator[Child]:
-    argv = ["tar", "--extract", "--preserve-permissions", f"--directory={home}/data", "--file=-"]
+    argv = [
+        "tar",
+        "--extract",
+        "--preserve-permissions",
+        "--warning=no-unknown-keyword",
+        f"--directory={home}/data",
+        "--file=-",
+    ]
     properties = sandbox.of_unpacking(home, user)
     with backup_child.of_site("unpack", user, argv, properties, stdin) as child:
         yield child

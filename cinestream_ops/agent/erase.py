@@ -173,12 +173,16 @@ def emptied(folder: int, name: str, end: float) -> Tuple[int, Optional[OSError]]
 
 
 def weight(path: str) -> int:
-    """The bytes of all files below *path*, as far as they are there; none without the folder."""
+    """The bytes of the files below *path*, but for holes; none without the folder."""
     try:
         top = os.open(path, FOLDER & ~os.O_NOFOLLOW)
     except OSError:
         return 0
     try:
-        return sum(found.st_size for _, _, found in Walk(top) if not stat.S_ISDIR(found.st_mode))
+        return sum(
+            min(found.st_size, found.st_blocks * 512)
+            for _, _, found in Walk(top)
+            if not stat.S_ISDIR(found.st_mode)
+        )
     finally:
         os.close(top)

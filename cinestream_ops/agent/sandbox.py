@@ -66,9 +66,19 @@ WORDS_ALONE = "LimitFSIZE=16M"
 SMALL: Properties = ("MemoryMax=512M", "MemorySwapMax=0", "TasksMax=16")
 
 
-def of_data(home: str, user: str) -> Properties:
-    """What reads the data at *home*: as *user*, whose it is, and who may write nowhere."""
-    return (*BARE, *SMALL, *own(user), f"BindReadOnlyPaths={home}", WORDS_ALONE)
+def of_packing(home: str, user: str, copy: str) -> Properties:
+    """
+    What packs the data at *home*: as *user*, whose it is, and by way of the file *copy*.
+
+    SQLite shares what it knows of a database with who else has it open, in files beside it.
+    """
+    places = (f"BindReadOnlyPaths={home}", f"BindPaths={home}/data {copy}")
+    return (*BARE, *SMALL, *own(user), *places)
+
+
+def of_inspecting(copy: str) -> Properties:
+    """What checks the databases of an archive: as nobody, by way of the file *copy*."""
+    return (*BARE, *SMALL, "DynamicUser=yes", f"BindPaths={copy}")
 
 
 def of_source(home: str, user: str) -> Properties:

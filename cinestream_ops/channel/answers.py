@@ -214,6 +214,7 @@ class Ready(TypedDict):
 
 
 class Standing(TypedDict):
+    missing: NotRequired[list[Said]]
     began: float
     ended: float
     good: float
@@ -232,7 +233,7 @@ class Measured(TypedDict):
 
 
 class Saved(TypedDict):
-    data_changed: bool
+    missing: list[Said]
     documents: NotRequired[dict[str, int]]
     snapshot: NotRequired[bool]
 
@@ -252,13 +253,22 @@ class Weighed(TypedDict):
     database: int
 
 
+class Faulty(TypedDict):
+    path: Said
+    why: Said
+
+
+class Inspected(TypedDict):
+    faults: list[Faulty]
+
+
 class Staged(TypedDict):
     new_user: Any
+    faults: list[Faulty]
 
 
 class Cloned(TypedDict):
     new_user: Any
-    data_changed: bool
 
 
 class Anything(TypedDict):
@@ -292,6 +302,7 @@ LAST: Mapping[str, tuple[str, Any]] = {
     "backup measure": ("backup", Measured),
     "backup save": ("backup", Saved),
     "backup compare": ("backup", Compared),
+    "backup inspect": ("backup", Inspected),
     "backup stage": ("backup", Staged),
     "backup clone": ("backup", Cloned),
     "backup weigh": ("backup", Weighed),

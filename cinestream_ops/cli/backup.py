@@ -48,6 +48,7 @@ from cinestream_ops.engine import (
     Outcome,
     backups,
     backups_age,
+    backups_data,
     backups_folder,
     backups_lock,
     backups_restoring,
@@ -56,7 +57,7 @@ from cinestream_ops.engine.backups_folder import Stored
 from cinestream_ops.engine.backups_restoring import Restoring
 from cinestream_ops.errors import BadSpec, OpsError
 from cinestream_ops.spec import names, toml
-from cinestream_ops.spec.backup import AgeLock, Manifest
+from cinestream_ops.spec.backup import DATA, AgeLock, Manifest
 from cinestream_ops.spec.secret import Secret
 
 COLUMNS = {
@@ -82,8 +83,7 @@ def create(
             folder, made = backups.create(
                 host.conversation, host.found, site, shelf, passphrase, report
             )
-    if made.data_changed:
-        show.warning(f"files in the data of `{name}` changed while they were read")
+    tell_missing(folder, made)
     if asked.as_json:
         show.data(row(folder, made))
     else:
@@ -142,8 +142,14 @@ def row(folder: Stored, found: Manifest) -> dict[str, Any]:
         "size": found.size,
         "documents": found.documents,
         "consistency": found.consistency,
-        "trouble": "",
+        "missing": list(found.missing or ()),
+        "trouble": f"without {', '.join(found.missing)}" if found.missing else "",
     }
+
+
+def tell_missing(folder: Stored, found: Manifest) -> None:
+    for each in found.missing or ():
+        show.warning(f"`{folder}` does not contain what `{found.site}` keeps in {each}")
 
 
 def verify(
@@ -153,23 +159,29 @@ def verify(
     identity: Identity = None,
 ) -> None:
     """
-    Check a backup: every file by its digest, and its database by loading it.
+    Check a backup: every file by its digest, and its databases by loading them.
 
-    The database is loaded into one of its own on the server, compared and dropped.  With
+    On the server, MongoDB's is loaded into one of its own, compared and dropped, and SQLite checks
+    each of its own in a sandbox.  With
     --passphrase-file or --identity, it is also tried whether that opens the backup.
     """
     with shelves.folder(folder, asked.server) as there:
         found = backups_folder.checked(there)
         if passphrase_file or identity:
             opened(there, found, passphrase_file, identity)
-        if found.database:
+        of_sqlite = backups_data.has_database(there / DATA)
+        if found.database or of_sqlite:
             with session.opened(asked) as host:
                 host.need_server()
-                backups.compare(host.conversation, there, found)
+                if of_sqlite:
+                    backups.inspect(host.conversation, there, found)
+                if found.database:
+                    backups.compare(host.conversation, there, found)
     if asked.as_json:
         show.data(row(there, found))
     else:
         show.say(f"`{there}` is whole: {len(found.parts)} files, {found.documents} documents")
+    tell_missing(there, found)
 
 
 def opened(folder: Stored, found: Manifest, source: Path | None, identity: Path | None) -> str:
@@ -221,9 +233,14 @@ def make(host: Session, restoring: Restoring, asked: Changing, doing: str) -> No
     plan = backups_restoring.plan_of(host.conversation, host.found, house, restoring, {name})
 
     def work(report: Reporting) -> Outcome:
-        return backups_restoring.restore(
+        outcome, faults = backups_restoring.restore(
             host.conversation, restoring, doing=doing, wait=asked.wait, report=report
         )
+        if faults:
+            # As they are is better than not at all: there may be no other backup.
+            told = backups.broken(faults)
+            show.warning(f"these SQLite databases were not whole in the backup: {told}")
+        return outcome
 
     change.make_true(host, plan, asked, work, doing=doing)
 

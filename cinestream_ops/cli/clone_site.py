@@ -54,12 +54,7 @@ def make(host: Session, made: Cloning, asked: Changing, doing: str) -> None:
     plan = cloning.plan_of(host.conversation, host.found, made, {made.site.name})
 
     def work(report: Reporting) -> Outcome:
-        outcome, changed = cloning.clone(
-            host.conversation, made, doing=doing, wait=asked.wait, report=report
-        )
-        if changed:
-            show.warning(f"files in the data of `{made.was.name}` changed while they were copied")
-        return outcome
+        return cloning.clone(host.conversation, made, doing=doing, wait=asked.wait, report=report)
 
     tell(made, sizes, asked)
     if change.make_true(host, plan, asked, work, doing=doing, also={"copied": sizes}):

@@ -9,7 +9,7 @@ import json
 import socket
 import time
 from base64 import b64decode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from cinestream_ops import __version__
@@ -22,6 +22,7 @@ from cinestream_ops.engine.backups_folder import Shelf, Stored
 from cinestream_ops.engine.looking import Found
 from cinestream_ops.errors import OpsError, StrangeAnswer
 from cinestream_ops.spec.backup import (
+    DATA,
     DOCUMENTS,
     ENV,
     FORMAT,
@@ -147,7 +148,7 @@ def stated(found: Found, site: Site, name: str, answer: Mapping[str, Any]) -> di
         "host": found.facts.machine.hostname,
         "database": database,
         "consistency": at_once if database else "none",
-        "data_changed": answer["data_changed"],
+        "missing": answer["missing"] or None,
         "documents": answer.get("documents", {}),
         "lock": backups_lock.new(),
     }
@@ -166,6 +167,26 @@ def finished(draft: Draft, env: bytes, stated: dict[str, Any], passphrase: Secre
     text = json.dumps(told(made), indent=2, ensure_ascii=False) + "\n"
     draft.write(MANIFEST, text.encode())
     return made
+
+
+def inspect(conversation: Conversation, folder: Stored, found: Manifest) -> None:
+    """
+    Have the server check the SQLite databases in the data of a backup.
+
+    Raises `OpsError` that names each that is not whole.
+    """
+    data = found.parts[PartName(DATA)].sha256
+    order = {"do": "backup", "act": "inspect", "data": data}
+    if faults := answered(conversation, order, {data: folder / DATA})["faults"]:
+        raise OpsError(
+            f"these SQLite databases in the backup are not whole: {broken(faults)}",
+            "take another backup; `restore` brings them back as they are, and "
+            "`sqlite3 FILE .recover` reads what is left in one",
+        )
+
+
+def broken(faults: Collection[Mapping[str, str]]) -> str:
+    return "; ".join(f"`{each['path']}`: {each['why']}" for each in faults)
 
 
 def compare(conversation: Conversation, folder: Stored, found: Manifest) -> None:

@@ -158,18 +158,20 @@ def restore(
     doing: str,
     wait: float,
     report: Callable[[Plan], Callable[[Event], None]],
-) -> Outcome:
+) -> tuple[Outcome, list[dict[str, str]]]:
     """
-    Bring the site up with all that it had; raises `OpsError`, and the server is as it was.
+    Bring the site up with all that it had, and tell which SQLite databases are not whole.
+
+    Raises `OpsError`, and the server is as it was.
 
     *report* makes, of a plan, what hears its events.
     """
     found = look(conversation, wait=wait)
     house = found.house.with_site(restoring.site)
-    with staged(conversation, found, restoring, doing, wait):
+    with staged(conversation, found, restoring, doing, wait) as told:
         found = look(conversation, wait=wait)
         made = plan_of(conversation, found, house, restoring, {restoring.site.name})
-        return apply(
+        outcome = apply(
             conversation,
             made,
             carried=restoring.carried,
@@ -177,6 +179,7 @@ def restore(
             wait=wait,
             report=report(made),
         )
+    return outcome, told["faults"]
 
 
 def plan_of(

@@ -39,6 +39,9 @@ def troubles(site: str, told: Told, now: float) -> Iterator[Finding]:
         last = f"is {days} days old" if told["good"] else f"is due since {days} days"
         kind = "last good" if told["good"] else "first"
         yield finding("stop", f"the {kind} backup of `{site}` {last}", hint)
+    for each in told.get("missing", ()):
+        kept = "save that by its own tools"
+        yield finding("warn", f"the backups of `{site}` do not contain its {each}", kept)
 
 
 def failure(told: Told) -> str:

@@ -139,25 +139,23 @@ def clone(
     doing: str,
     wait: float,
     report: Callable[[Plan], Callable[[Event], None]],
-) -> tuple[Outcome, bool]:
+) -> Outcome:
     """
-    Bring the site up, and tell whether data of the first changed while it was copied.
+    Bring the site up; raises `OpsError`, and the server is as it was.
 
-    Raises `OpsError`, and the server is as it was.  *report* makes, of a plan, what hears its
-    events.
+    *report* makes, of a plan, what hears its events.
     """
     found = look(conversation, wait=wait)
     refuse_other(found, cloning.was)
     house = found.house.with_site(cloning.site)
     asked = staging.order(order(found, cloning), cloning.site, doing, wait)
-    with staging.staged(conversation, {**asked, "act": "clone"}) as told:
+    with staging.staged(conversation, {**asked, "act": "clone"}):
         found = look(conversation, wait=wait)
         carried = cloning.carried
         made = plan(conversation, found, house, only={cloning.site.name}, carried=carried)
-        outcome = apply(
+        return apply(
             conversation, made, carried=carried, doing=doing, wait=wait, report=report(made)
         )
-    return outcome, told["data_changed"]
 
 
 def refuse_other(found: Found, was: Site) -> None:

@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 
 from cinestream_ops.errors import BadSpec, Fault
 from cinestream_ops.spec.faults import faults
-from cinestream_ops.spec.model import Model
+from cinestream_ops.spec.model import Model, Row
 from cinestream_ops.spec.names import Digest, SiteName
 from cinestream_ops.spec.past import Moment
 from cinestream_ops.spec.saving import Recipient
@@ -89,7 +89,10 @@ class Manifest(Model):
         description="`snapshot`: the database as it was at one moment"
     )
     data_changed: bool = Field(
-        False, description="true: files in `data` changed while they were read"
+        False, description="true, of an older version: files in `data` changed while they were read"
+    )
+    missing: Row[str] | None = Field(
+        None, description="stores that the `.env` leads to, and that are not in the backup"
     )
     lock: Lock | AgeLock = Field(discriminator="cipher", description="how the `.env` was encrypted")
     parts: dict[PartName, Part] = Field(description="the files, by their paths")

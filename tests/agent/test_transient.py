@@ -66,9 +66,19 @@ def home(tmp_path: Path) -> str:
 
 
 def test_who_reads_may_write_nowhere_and_speak_to_nobody(home):
-    for found in (sandbox.of_data(home, "blog"), sandbox.of_source(home, "blog")):
-        assert [] == [each for each in found if each.startswith(("BindPaths=", "ReadWritePaths="))]
+    # A database is copied by its own rules, and SQLite writes beside what it reads.
+    for found, places in (
+        (sandbox.of_source(home, "blog"), []),
+        (sandbox.of_inspecting("/copy"), ["BindPaths=/copy"]),
+        (sandbox.of_packing(home, "blog", "/copy"), [f"BindPaths={home}/data /copy"]),
+    ):
+        writable = ("BindPaths=", "ReadWritePaths=")
+        assert places == [each for each in found if each.startswith(writable)]
         assert {"PrivateNetwork=yes", "SystemCallFilter=~@network-io"} < set(found)
+
+
+def test_who_reads_for_a_site_is_bounded_as_the_site_is(home):
+    for found in (sandbox.of_source(home, "blog"), sandbox.of_packing(home, "blog", "/copy")):
         assert "Slice=cinestream-blog.slice" in found
 
 

@@ -105,7 +105,7 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     "backup": [
         {
             "event": "backup", "size": 1, "sites": {}, "release": 1, "data": 1, "database": 1,
-            "data_changed": False,
+            "new_user": False, "faults": [], "missing": [],
         }
     ],
 }  # fmt: skip

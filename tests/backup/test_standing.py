@@ -49,6 +49,16 @@ def test_one_that_is_being_made_has_not_failed():
     assert [] == troubles(began=NOW - 600, running=True, result="exit-code")
 
 
+def test_what_is_not_in_it_is_told_and_breaks_nothing():
+    told_of = told(missing=["Redis `0` on `cache` (`CACHE_URL`)"])
+
+    (found,) = backups_standing.troubles("shop", told_of, NOW)
+
+    assert ("warn", "the backups of `shop` do not contain its Redis `0` on `cache` (`CACHE_URL`)") == (
+        found["level"], found["what"],
+    )  # fmt: skip
+
+
 def test_an_old_one_is_told():
     old = NOW - 3 * DAY
 

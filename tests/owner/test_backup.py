@@ -16,6 +16,7 @@ from tests.owner.conftest import SITES, Standing
 
 PASSPHRASE = "correct horse battery staple"
 PYTHON = "/usr/lib/cinestream/venv/bin/python"
+LACKING = "does not contain what `kiosk` keeps in PostgreSQL `orders` on `db.example` (`ORDERS`)"
 # Run on the server as its root: a program with the database of a site at hand.
 MONGO = """
 import sys, pymongo
@@ -88,8 +89,11 @@ def saved(rough: Standing, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     rough.host.sh("cd /var/www/kiosk/data && echo kept >note && mkdir in && echo deep >in/it")
     rough.host.sh("chown -R kiosk: /var/www/kiosk/data; chmod 600 /var/www/kiosk/data/note")
     rough.host.sh("echo BY_HAND=yes >>/var/www/kiosk/.env")
+    rough.host.sh("echo ORDERS=postgres://kiosk:hidden@db.example/orders >>/var/www/kiosk/.env")
     said = made.tries(f"backup create kiosk --to {top}")
     assert not said.code, said.err
+    assert LACKING in said.err
+    assert "hidden" not in said.err
     yield Saved(rough, top, key, Path(said.out.strip()))
     rough.owner.tries("remove-site kiosk --purge --yes")
 
@@ -127,6 +131,9 @@ def test_it_is_listed(saved: Saved):
     assert [(str(saved.folder), "kiosk", 2001)] == [
         (each["folder"], each["site"], each["documents"]) for each in listed
     ]
+    assert ["without PostgreSQL `orders` on `db.example` (`ORDERS`)"] == [
+        each["trouble"] for each in listed
+    ]
 
 
 def test_it_is_verified_on_the_server_and_nothing_stays_there(saved: Saved):
@@ -134,6 +141,7 @@ def test_it_is_verified_on_the_server_and_nothing_stays_there(saved: Saved):
 
     assert (0, "") == (said.code, said.out)
     assert "is whole" in said.err
+    assert LACKING in said.err
     assert "cinestream_verify" not in saved.standing.host.runs(
         PYTHON, "-c", ADMIN + "print(*names)"
     )

@@ -178,10 +178,12 @@ def test_what_stands_where_it_would_be_is_never_written_over(market: Standing):
 
 def test_data_that_has_no_room_is_refused_before_any_of_it_is_copied(market: Standing):
     host = market.host
-    host.sh("truncate --size 4T /var/www/market/data/hole")
+    # Holes take no room, so it has to be many names of one file.
+    make = "cd /var/www/market/data && mkdir many && fallocate -l 1G many/0"
+    host.sh(f"{make} && for n in $(seq 4096); do ln many/0 many/$n; done")
 
     said = market.owner.tries("clone-site market stage --yes")
-    host.sh("rm /var/www/market/data/hole")
+    host.sh("rm -r /var/www/market/data/many")
 
     assert 1 == said.code
     assert "a copy of `/var/www/market` takes about 41943" in said.err
