@@ -22,6 +22,7 @@ from cinestream_ops.state.items import (
     Package,
     Release,
     Symlink,
+    Table,
     Trial,
     Unit,
     Venv,
@@ -60,7 +61,10 @@ class Plan:
     @property
     def touches_firewall(self) -> bool:
         """Whether the commit must come over a second, fresh connection."""
-        return any(step.key == "unit:cinestream-firewall.service" for step in self.steps)
+        return any(
+            isinstance(step.item, Table) or step.key == "unit:cinestream-firewall.service"
+            for step in self.steps
+        )
 
 
 def plan(

@@ -30,6 +30,7 @@ from cinestream_ops.state.items import (
     Package,
     Release,
     SiteJournal,
+    Table,
     Tree,
     Trial,
     Unit,
@@ -139,6 +140,7 @@ def verb(step: Step) -> str:
         Check: "check that",
         Heir: "hand over",
         Hook: "run",
+        Table: "load",
         Trial: "try",
         Gate: "test",
         Certificate: "get",
@@ -185,6 +187,8 @@ def phrase(item: Item) -> str:
         return gated(item)
     if isinstance(item, Certificate):
         return f"a certificate for {', '.join(f'`{name}`' for name in item.names)}"
+    if isinstance(item, Table):
+        return f"the nftables table `{item.table}` from `{item.rules}`"
     if isinstance(item, MongoAdmin):
         return "the MongoDB administrator"
     if isinstance(item, MongoIndexes):

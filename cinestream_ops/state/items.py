@@ -309,6 +309,20 @@ class Unit(Item):
 
 
 @dataclass(frozen=True)
+class Table(Item):
+    """A table of nftables in the kernel, as the file *rules* makes it; *unit* loads that."""
+
+    kind = "table"
+    table: str
+    rules: str
+    unit: str
+
+    @property
+    def mark(self) -> Dict[str, Any]:
+        return {"whole": True}
+
+
+@dataclass(frozen=True)
 class MongoAdmin(Item):
     """The administrator whose URI stands under *env_key* of the file *env_path*."""
 
@@ -462,8 +476,8 @@ KINDS: Dict[str, Type[Item]] = {
     kind.kind: kind
     for kind in (
         File, EnvFile, Directory, Symlink, Absent, User, Package, Archive, Release, Venv, Check,
-        Hook, Trial, Unit, MongoAdmin, MongoUser, MongoIndexes, Certificate, Heir, Tree, Database,
-        SiteJournal, Fence, Daemon, Gate,
+        Hook, Trial, Unit, Table, MongoAdmin, MongoUser, MongoIndexes, Certificate, Heir, Tree,
+        Database, SiteJournal, Fence, Daemon, Gate,
     )
 }  # fmt: skip
 # What is done and leaves nothing to be looked at.
