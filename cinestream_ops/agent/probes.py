@@ -10,7 +10,8 @@ from __future__ import annotations
 import socket
 import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import Collection, Dict, Mapping, Set, Tuple
+from contextlib import contextmanager
+from typing import Collection, Dict, Iterator, Mapping, Set, Tuple
 
 HERE = "127.0.0.1"
 OF_ONE = 5  # seconds
@@ -86,9 +87,19 @@ def asked_for(host: str, path: str) -> Tuple[int, Headers]:
 
 def answer(host: str, path: str, end: float, *, tls: bool) -> Tuple[int, Headers]:
     """The status and headers until *end*; the certificate is somebody else's question."""
-    with socket.create_connection((HERE, 443 if tls else 80), timeout=left(end)) as plain:
-        stream = secured(plain, host) if tls else plain
+    with opened(host, end, tls=tls) as stream:
         return exchange(stream, path, host, end)
+
+
+@contextmanager
+def opened(host: str, end: float, *, tls: bool) -> Iterator[socket.socket]:
+    """A connection to nginx, as who asks for *host* opens it."""
+    with socket.create_connection((HERE, 443 if tls else 80), timeout=left(end)) as plain:
+        if not tls:
+            yield plain
+            return
+        with secured(plain, host) as stream:
+            yield stream
 
 
 def exchange(stream: socket.socket, path: str, host: str, end: float) -> Tuple[int, Headers]:
