@@ -102,14 +102,17 @@ def opened(host: str, end: float, *, tls: bool) -> Iterator[socket.socket]:
             yield stream
 
 
-def exchange(stream: socket.socket, path: str, host: str, end: float) -> Tuple[int, Headers]:
+def exchange(
+    stream: socket.socket, path: str, host: str, end: float, more: str = ""
+) -> Tuple[int, Headers]:
     """
     The status and the headers of the answer (RFC 9112); nothing of its body.
 
     `OSError` if they are not there by *end*, a moment of `time.monotonic`, however it trickles.
+    *more* are lines of the question's head.
     """
     stream.settimeout(left(end))
-    ask = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+    ask = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{more}\r\n"
     stream.sendall(ask.encode())
     head = b""
     while b"\r\n\r\n" not in head and len(head) < 1 << 16:
@@ -140,5 +143,9 @@ def secured(plain: socket.socket, host: str) -> socket.socket:
 
 def parsed(head: str) -> Tuple[int, Headers]:
     first, *lines = head.partition("\r\n\r\n")[0].split("\r\n")
-    headers = dict(line.lower().partition(": ")[::2] for line in lines)
+    headers: Headers = {}
+    for line in lines:
+        name, _, value = line.partition(":")
+        before = headers.get(name.lower())
+        headers[name.lower()] = "\n".join(filter(None, (before, value.strip())))
     return int(first[9:12]), headers

@@ -205,6 +205,9 @@ Send: TypeAlias = Annotated[
         help="Send this file or folder of the source, though it would stay at home; repeatable.",
     ),
 ]
+AcceptErrors: TypeAlias = Annotated[
+    bool, Option("--accept-errors", help="Go live though the front page fails when it is tried.")
+]
 Ref: TypeAlias = Annotated[
     str | None,
     Option("--ref", metavar="REF", help="The branch, tag or commit of a git source."),

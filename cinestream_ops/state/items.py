@@ -276,7 +276,8 @@ class Trial(Item):
     """
     A worker that no visitor is sent to: it must be ready and answer before others run as it does.
 
-    `{port}` in *argv* becomes a free one of those from *port* up to *end*, or any other.
+    `{port}` in *argv* becomes a free one of those from *port* up to *end*, or any other.  Its front
+    page is asked for as visitors of *host* ask, unless its owner accepts *errors* there.
     """
 
     kind = "trial"
@@ -285,6 +286,8 @@ class Trial(Item):
     properties: Tuple[str, ...]  # of systemd, `Name=value` each
     port: int = 0
     end: int = 0
+    host: str = "localhost"
+    errors: bool = False
 
 
 @dataclass(frozen=True)

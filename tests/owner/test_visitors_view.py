@@ -4,7 +4,8 @@ What visitors would notice is told by `status` and `doctor`, with what to do, wh
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -145,3 +146,71 @@ def test_of_a_stopped_site_no_answer_is_missed(seen):
 
     assert 0 == said.code
     assert "answers" not in said.err
+
+
+ANSWER = 'def app(environ, start):\n    start("{status}", [("Content-Length", "2"){header}])\n    return [b"no"]\n'
+TO_ITSELF = ', ("Location", "https://" + environ["HTTP_HOST"] + environ["PATH_INFO"])'
+GREETED = """def app(environ, start):
+    greeted = "seen=Yes" in environ.get("HTTP_COOKIE", "")
+    more = [] if greeted else [("Location", "/"), ("Set-Cookie", "seen=Yes; Path=/")]
+    start("200 OK" if greeted else "302 Found", [("Content-Length", "0"), *more])
+    return []
+"""
+FAILS_NEXT = """def app(environ, start):
+    code = "302 Found" if environ["PATH_INFO"] == "/" else "503 No"
+    start(code, [("Content-Length", "0"), ("Location", "/Next")])
+    return []
+"""
+LASTING = "import threading, time\nthreading.Thread(target=time.sleep, args=(3600,)).start()\n"
+
+
+@pytest.fixture
+def added(rough: Standing, tmp_path: Path) -> Iterator[Callable[..., Said]]:
+    """Adds the site `tried`, which is a program of a few lines; it is gone afterwards."""
+
+    def add(program: str, options: str = "") -> Said:
+        (tmp_path / "app.py").write_text(program)
+        way = f"--source {tmp_path} --wsgi app:app --workers 1 --no-database"
+        return rough.owner.tries(f"add-site tried {way} {options} --yes")
+
+    yield add
+    rough.owner.tries("remove-site tried --purge --yes")
+
+
+@pytest.mark.parametrize(
+    ("program", "why"),
+    [
+        (ANSWER.format(status="500 No", header=""), "answers `/` with 500"),
+        (ANSWER.format(status="302 Found", header=TO_ITSELF), "redirects `/` for ever"),
+        (FAILS_NEXT, "answers `/Next` with 503"),
+    ],
+)
+def test_a_new_site_whose_visitors_would_see_no_page_is_refused_or_accepted(
+    rough, added, program, why
+):
+    refused = added(program)
+    left = rough.owner.types("sites --json").data
+    accepted = added(program, "--accept-errors")
+
+    assert 1 == refused.code
+    assert why in refused.err
+    assert "--accept-errors" in refused.err
+    assert "tried" not in {site["name"] for site in left}
+    assert 0 == accepted.code, accepted.err
+
+
+@pytest.mark.parametrize(
+    "program", [ANSWER.format(status="404 No", header=""), GREETED], ids=["not found", "by cookie"]
+)
+def test_a_new_site_that_answers_as_it_means_to_is_added(added, program):
+    said = added(program)
+
+    assert 0 == said.code, said.err
+
+
+def test_a_trial_ends_though_a_thread_of_the_application_does_not(rough, added):
+    said = added(LASTING + ANSWER.format(status="200 OK", header=""))
+    stopped = rough.host.sh("journalctl -u cinestream-trial-tried -o cat --no-pager")
+
+    assert 0 == said.code, said.err
+    assert "Killing process" in stopped
