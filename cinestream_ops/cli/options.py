@@ -88,6 +88,15 @@ Server: TypeAlias = Annotated[
         autocompletion=known_servers,
     ),
 ]
+Ssh: TypeAlias = Annotated[
+    str,
+    Option(
+        "--ssh",
+        metavar="paramiko|openssh",
+        show_default=False,
+        help="Who speaks SSH: cinestream itself, or your `ssh`; else $CINESTREAM_SSH.",
+    ),
+]
 AsJson: TypeAlias = Annotated[bool, Option("--json", help="Write JSON to stdout.")]
 Wait: TypeAlias = Annotated[
     float,
@@ -113,6 +122,7 @@ class Reading:
     server: Server = ""
     as_json: AsJson = False
     wait: Wait = 0
+    ssh: Ssh = ""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ What visitors would notice is told by `status` and `doctor`, with what to do, wh
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -113,11 +114,11 @@ def test_another_certificate_than_the_one_there_is(seen):
 def test_a_name_that_nginx_answers_with_an_error_though_the_workers_are_well(seen):
     conf = f"$(grep -rl 'server_name {NAME}' /etc/nginx/cinestream | head -1)"
     break_it = (
-        f"sed -i.was 's#location / {{#location / {{ return 502;#' {conf} && systemctl reload nginx"
+        f"sed -i.was 's#location / {{#location / {{ return 500;#' {conf} && systemctl reload nginx"
     )
     undo = "for f in $(find /etc/nginx -name '*.was'); do mv $f ${f%.was}; done; systemctl reload nginx"
     with seen.host.meanwhile(break_it, undo):
-        is_told(seen, f"`{NAME}` of `shop` answers `/` with 502")
+        is_told(seen, f"`{NAME}` of `shop` answers `/` with 500")
 
 
 def test_a_firewall_before_the_server(seen):
@@ -214,3 +215,17 @@ def test_a_trial_ends_though_a_thread_of_the_application_does_not(rough, added):
 
     assert 0 == said.code, said.err
     assert "Killing process" in stopped
+
+
+def test_the_owners_own_ssh_carries_each_kind_of_command(seen):
+    seen.host.sh("nft flush ruleset")
+
+    status = seen.owner.tries("status --ssh openssh --json")
+    planned = seen.owner.tries("plan --ssh=openssh --exit-code")
+    # It is kept by the word over a second connection.
+    applied = replace(seen.owner, extra={**seen.owner.extra, "CINESTREAM_SSH": "openssh"})
+    applied.types("apply --yes")
+
+    assert (1, 4) == (status.code, planned.code)
+    assert ["shop"] == [site["name"] for site in status.data]
+    assert 0 == seen.owner.tries("plan --exit-code").code
