@@ -132,7 +132,14 @@ def test_a_dataclass_among_the_parameters_stands_for_its_fields():
         made.append((name, asked))
 
     flat(command)(
-        name="blog", server="web1", as_json=True, wait=3, yes=True, plan_only=False, diff=False
+        name="blog",
+        server="web1",
+        as_json=True,
+        wait=3,
+        ssh="",
+        yes=True,
+        plan_only=False,
+        diff=False,
     )
 
     assert [("blog", Changing("web1", as_json=True, wait=3, yes=True))] == made
