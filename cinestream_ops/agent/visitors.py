@@ -23,14 +23,14 @@ from cinestream_ops.agent.kit import Kit
 from cinestream_ops.agent.refused import Refused
 from cinestream_ops.state import items, paths
 
-PATIENCE = 10  # seconds for all of it
+PATIENCE, ANSWERED = 10, 5  # seconds for all of it, and for what names answer
 AT_ONCE = 64
 RUNS = {"active", "reloading", "refreshing"}
 NGINX, RENEWING = "nginx.service", "certbot.service"
 WEBROOTS = "[[webroot_map]]"
 ACCOUNTS = Path("/etc/letsencrypt/accounts")
 Told = Dict[str, Any]
-LATE: Told = {"late": True, "why": f"did not answer within {PATIENCE} s"}
+LATE: Told = {"late": True, "why": f"did not answer within {ANSWERED} s"}
 
 
 def visitors(order: Mapping[str, Any], kit: Kit) -> Told:
@@ -39,7 +39,7 @@ def visitors(order: Mapping[str, Any], kit: Kit) -> Told:
 
     By name, what is wrong with its `answers`, and by lineage, with its `renewals`.
     """
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + ANSWERED
     known = certificates.records(str(kit.home))
     lineages = {name: each for each, names in order["domains"].items() for name in names}
     pool = ThreadPoolExecutor(AT_ONCE)
@@ -95,7 +95,8 @@ def answered(name: str, record: Mapping[str, Any], end: float, kit: Kit) -> Told
             return code(stream, name, end)
     except (OSError, ValueError, Refused) as error:
         how = "over TLS" if secure else "on port 80"
-        return {"why": f"does not answer {how}: {error}"}
+        told = "the connection was closed" if isinstance(error, ValueError) else error
+        return {"why": f"does not answer {how}: {told}"}
 
 
 def code(stream: Any, name: str, end: float) -> Told:
