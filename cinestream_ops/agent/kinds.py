@@ -23,6 +23,7 @@ MODULES = {
     "env": "env",
     "unit": "units",
     "daemon": "units",
+    "table": "firewall",
     "gate": "nginx",
     "fence": "fences",
     "check": "checks",

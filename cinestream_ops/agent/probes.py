@@ -10,7 +10,8 @@ from __future__ import annotations
 import socket
 import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import Collection, Dict, Mapping, Set, Tuple
+from contextlib import contextmanager
+from typing import Collection, Dict, Iterator, Mapping, Set, Tuple
 
 HERE = "127.0.0.1"
 OF_ONE = 5  # seconds
@@ -86,19 +87,32 @@ def asked_for(host: str, path: str) -> Tuple[int, Headers]:
 
 def answer(host: str, path: str, end: float, *, tls: bool) -> Tuple[int, Headers]:
     """The status and headers until *end*; the certificate is somebody else's question."""
-    with socket.create_connection((HERE, 443 if tls else 80), timeout=left(end)) as plain:
-        stream = secured(plain, host) if tls else plain
+    with opened(host, end, tls=tls) as stream:
         return exchange(stream, path, host, end)
 
 
-def exchange(stream: socket.socket, path: str, host: str, end: float) -> Tuple[int, Headers]:
+@contextmanager
+def opened(host: str, end: float, *, tls: bool) -> Iterator[socket.socket]:
+    """A connection to nginx, as who asks for *host* opens it."""
+    with socket.create_connection((HERE, 443 if tls else 80), timeout=left(end)) as plain:
+        if not tls:
+            yield plain
+            return
+        with secured(plain, host) as stream:
+            yield stream
+
+
+def exchange(
+    stream: socket.socket, path: str, host: str, end: float, more: str = ""
+) -> Tuple[int, Headers]:
     """
     The status and the headers of the answer (RFC 9112); nothing of its body.
 
     `OSError` if they are not there by *end*, a moment of `time.monotonic`, however it trickles.
+    *more* are lines of the question's head.
     """
     stream.settimeout(left(end))
-    ask = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+    ask = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{more}\r\n"
     stream.sendall(ask.encode())
     head = b""
     while b"\r\n\r\n" not in head and len(head) < 1 << 16:
@@ -129,5 +143,9 @@ def secured(plain: socket.socket, host: str) -> socket.socket:
 
 def parsed(head: str) -> Tuple[int, Headers]:
     first, *lines = head.partition("\r\n\r\n")[0].split("\r\n")
-    headers = dict(line.lower().partition(": ")[::2] for line in lines)
+    headers: Headers = {}
+    for line in lines:
+        name, _, value = line.partition(":")
+        before = headers.get(name.lower())
+        headers[name.lower()] = "\n".join(filter(None, (before, value.strip())))
     return int(first[9:12]), headers

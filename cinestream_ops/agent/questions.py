@@ -32,6 +32,13 @@ def status(agent: Agent, order: Order) -> None:
     agent.tell("status", sites=sites, mongodb=mongodb)
 
 
+def visitors(agent: Agent, order: Order) -> None:
+    from cinestream_ops.agent import visitors
+
+    # Its threads are not where a signal can be heard.
+    agent.tell("visitors", **visitors.visitors(order, Kit(agent.home)))
+
+
 def logs(agent: Agent, order: Order) -> None:
     from cinestream_ops.agent import logs
 
@@ -87,6 +94,7 @@ def clear_up(agent: Agent, order: Order) -> None:
 QUESTIONS: Dict[str, Callable[[Agent, Order], None]] = {
     "read": read,
     "status": status,
+    "visitors": visitors,
     "logs": logs,
     "run": run,
     "backup": backup,

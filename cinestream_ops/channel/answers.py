@@ -143,6 +143,25 @@ class Status(TypedDict):
     mongodb: Said
 
 
+class TableFact(TypedDict):
+    whole: bool
+
+
+class Answered(TypedDict):
+    code: NotRequired[int]
+    late: NotRequired[bool]
+    why: Said
+
+
+class Visitors(TypedDict):
+    nginx: str
+    test: Said
+    table: TableFact | None
+    answers: dict[str, Answered]
+    renewing: bool
+    renewals: dict[str, Said]
+
+
 class Change(TypedDict):
     when: float
     who: Said
@@ -288,6 +307,7 @@ LAST: Mapping[str, tuple[str, Any]] = {
     "look": ("facts", Facts),
     "read": ("contents", Contents),
     "status": ("status", Status),
+    "visitors": ("visitors", Visitors),
     "logs": ("done", Anything),
     "run": ("ended", Ended),
     "history": ("history", History),

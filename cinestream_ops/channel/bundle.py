@@ -27,6 +27,7 @@ AGENT, STATE = f"{ROOT}.agent", f"{ROOT}.state"
 QUESTIONS: Mapping[str, tuple[str, ...]] = {
     "read": ("reading",),
     "status": ("mongodb_health", "status"),
+    "visitors": ("visitors",),
     "logs": ("logs",),
     "run": ("run",),
     "backup": ("backup", "mongo_program", "tools"),

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Protocol
 from cinestream_ops.channel import answers, bundle
 from cinestream_ops.channel.bundle import Modules, Orders
 from cinestream_ops.channel.local import local
-from cinestream_ops.channel.target import Target
+from cinestream_ops.channel.target import OPENSSH, Target
 from cinestream_ops.channel.waits import within
 from cinestream_ops.errors import (
     Drifted,
@@ -210,7 +210,11 @@ def converse(
 ) -> Iterator[Conversation]:
     """A conversation with *target*: this machine if it has no host, else by SSH."""
     with ExitStack() as stack:
-        if target.host:
+        if target.host and target.ssh == OPENSSH:
+            from cinestream_ops.channel.openssh import openssh
+
+            streams = stack.enter_context(openssh(target, **options))
+        elif target.host:
             from cinestream_ops.channel.ssh import ssh
 
             streams = stack.enter_context(ssh(target, ask_host_key, **options))

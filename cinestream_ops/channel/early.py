@@ -16,7 +16,7 @@ from cinestream_ops.channel import bundle
 from cinestream_ops.channel.bundle import Orders
 from cinestream_ops.channel.conversation import NONE, Conversation, converse
 from cinestream_ops.channel.library import load_paramiko
-from cinestream_ops.channel.target import Target
+from cinestream_ops.channel.target import OPENSSH, Target
 
 PATIENCE = 1.0  # seconds
 
@@ -41,7 +41,7 @@ class Opening:
         self._failure: BaseException | None = None
         self._options = {"ask_host_key": lambda _: False, "ahead": ahead, **options}
         self._thread = Thread(target=self._run, args=(target, order), daemon=True, name="opening")
-        if not target.local:
+        if not target.local and target.ssh != OPENSSH:
             load_paramiko()  # before anybody else computes, since all else waits for it
         self._thread.start()
         bundle.first(bundle.foreseen(ahead))  # packed while the server has yet to answer

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from cinestream_ops.channel import ssh_config
-from cinestream_ops.channel.target import LOCAL, Target, named, parse, this_machine
+from cinestream_ops.channel.target import LOCAL, Target, named, parse, spoken, this_machine
 from cinestream_ops.errors import NotFound, OpsError
 from cinestream_ops.state import paths
 
@@ -89,13 +89,20 @@ def load(env: Mapping[str, str]) -> Inventory:
     return _read(directory(env) / FILE)
 
 
-def resolve(asked: str | None, env: Mapping[str, str], house: str = paths.SPECS) -> Target:
+def resolve(
+    asked: str | None, env: Mapping[str, str], house: str = paths.SPECS, ssh: str = ""
+) -> Target:
     """
-    The server that a command talks to.
+    The server that a command talks to, by *ssh* (`--ssh`), else `CINESTREAM_SSH`, else as the
+    inventory says.
 
     What was *asked* for (`--server`), else `CINESTREAM_SERVER`, else the inventory's default,
     else its only entry, else this machine when root runs the command where *house* is.
     """
+    return spoken(chosen(asked, env, house), ssh or env.get("CINESTREAM_SSH", ""))
+
+
+def chosen(asked: str | None, env: Mapping[str, str], house: str) -> Target:
     if word := asked or env.get("CINESTREAM_SERVER", ""):
         return _found(word, env)
     known = load(env)

@@ -7,12 +7,13 @@ Plain data and its spelling: nothing here opens a connection or reads a file.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import AddressValueError, IPv6Address
 
 from cinestream_ops.errors import OpsError
 
 LOCAL = "local"
+PROGRAMS = PARAMIKO, OPENSSH = "paramiko", "openssh"
 SSH_PORT = 22
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]*\$?", re.ASCII)
@@ -27,7 +28,8 @@ class Target:
     A server, and what its owner wants at setup.
 
     An empty *host* is this machine. An empty *user* or a *port* of 0 leaves the word to
-    ssh_config; where that is silent too, they are `root` and 22.
+    ssh_config; where that is silent too, they are `root` and 22.  *ssh* is who speaks SSH: one of
+    `PROGRAMS`, of which `openssh` leaves the user to ssh_config alone.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Target:
     acme_directory: str = ""
     mongodb_archive: str = ""
     mongodb_sha256: str = ""
+    ssh: str = ""
 
     @property
     def local(self) -> bool:
@@ -55,6 +58,15 @@ class Target:
     @property
     def _with_port(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def spoken(target: Target, program: str) -> Target:
+    """*target*, reached by *program* if one is named; raises `OpsError` for what is none."""
+    program = program or target.ssh
+    if program and program not in PROGRAMS:
+        choice = " or ".join(f"`{each}`" for each in PROGRAMS)
+        raise OpsError(f"`{program}` does not speak SSH for us", f"`--ssh` takes {choice}")
+    return target if target.local else replace(target, ssh=program)
 
 
 def this_machine() -> Target:

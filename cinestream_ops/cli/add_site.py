@@ -18,6 +18,7 @@ from cinestream_ops.cli import (
 )
 from cinestream_ops.cli.options import (
     NONE,
+    AcceptErrors,
     Changing,
     Domains,
     EnvFile,
@@ -41,6 +42,7 @@ def add_site(
     port: Port = None,
     env_from: EnvFile = None,
     no_database: NoDatabase = False,
+    accept_errors: AcceptErrors = False,
 ) -> None:
     """
     Add a site: its user, workers, nginx site, database and certificates.
@@ -73,6 +75,7 @@ def add_site(
             doing=f"add-site {name}",
             only={name},
             carried=brought.carried(name, hidden(name, secrets)),
+            accept_errors=accept_errors,
         )
 
 

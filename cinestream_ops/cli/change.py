@@ -32,6 +32,7 @@ def make(
     purge: Collection[str] = (),
     restart: Collection[str] = (),
     batch: int = 25,
+    accept_errors: bool = False,
 ) -> Plan:
     """
     Show the way from what is there to *wanted*; go it, unless the owner says otherwise.
@@ -47,6 +48,8 @@ def make(
         carried=carried,
         purge=purge,
         restart=restart,
+        tries=True,
+        accept_errors=accept_errors,
     )
 
     def work(report: Reporting) -> Outcome:

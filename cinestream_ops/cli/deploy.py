@@ -5,11 +5,17 @@
 from __future__ import annotations
 
 from cinestream_ops.cli import change, code, deploying, session
-from cinestream_ops.cli.options import Batch, Changing, CodeOptions, SiteName
+from cinestream_ops.cli.options import AcceptErrors, Batch, Changing, CodeOptions, SiteName
 from cinestream_ops.spec import toml
 
 
-def deploy(name: SiteName, options: CodeOptions, asked: Changing, batch: Batch = 25) -> None:
+def deploy(
+    name: SiteName,
+    options: CodeOptions,
+    asked: Changing,
+    batch: Batch = 25,
+    accept_errors: AcceptErrors = False,
+) -> None:
     """
     Make the code as it is now the site's release; no request is refused meanwhile.
 
@@ -32,4 +38,5 @@ def deploy(name: SiteName, options: CodeOptions, asked: Changing, batch: Batch =
             only={name},
             carried=brought.carried(name),
             batch=batch,
+            accept_errors=accept_errors,
         )

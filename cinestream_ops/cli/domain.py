@@ -106,14 +106,19 @@ def check(asked: Reading, names: MaybeDomains = NONE) -> None:
     lost = [each for each in found if each["why"]]
     for each in lost:
         show.warning(each["why"], each["hint"])
-    if lost:
+    shut_out = [each for each in found if each["shut_out"]]
+    for each in shut_out:
+        why = f"is reached from the server itself, and not from here: {each['shut_out']}"
+        show.warning(f"`{each['name']}` {why}", engine.FIREWALL)
+    if lost or shut_out:
         raise typer.Exit(fail.REFUSED)
 
 
 def reached(finding: Mapping[str, Any]) -> dict[str, Any]:
-    """*finding*, and whether each of its addresses led to this server."""
+    """*finding*, and whether each of its addresses led to this server, from here as well."""
     answers = list(finding["token"].values())
-    return {**finding, "reaches": bool(answers) and not any(answers)}
+    there = bool(answers) and not any(answers)
+    return {**finding, "reaches": there and not finding["shut_out"]}
 
 
 COMMANDS = {"add": add, "remove": remove, "list": list_, "check": check}

@@ -52,7 +52,7 @@ def begin(words: Sequence[str]) -> None:
     from cinestream_ops.state.facts import LOOK
 
     with suppress(Exception):
-        target = inventory.resolve(server(words), os.environ)
+        target = inventory.resolve(server(words), os.environ, ssh=named("--ssh", words))
         begun[target] = Opening(target, LOOK, ahead=AHEAD.get(words[0], {}), say=show.say)
 
 
@@ -63,13 +63,18 @@ def ours(words: Sequence[str]) -> Sequence[str]:
 
 def server(words: Sequence[str]) -> str:
     """The server that *words* name."""
+    first = words[0] == "setup" and len(words) > 1 and not words[1].startswith("-")
+    return named("--server", words) or (words[1] if first else "")
+
+
+def named(option: str, words: Sequence[str]) -> str:
+    """What *words* say after *option*."""
     for word, following in zip(words, [*words[1:], ""], strict=True):
-        if word == "--server":
+        if word == option:
             return following
-        if word.startswith("--server="):
+        if word.startswith(f"{option}="):
             return word.partition("=")[2]
-    named = words[0] == "setup" and len(words) > 1 and not words[1].startswith("-")
-    return words[1] if named else ""
+    return ""
 
 
 def end() -> None:

@@ -10,12 +10,14 @@ import typer
 
 from cinestream_ops.cli import capacity, change, code, deploying, session
 from cinestream_ops.cli.code import Code
-from cinestream_ops.cli.options import Changing, SiteName, SiteOptions
+from cinestream_ops.cli.options import AcceptErrors, Changing, SiteName, SiteOptions
 from cinestream_ops.spec import ports, toml
 from cinestream_ops.spec.site import Site
 
 
-def edit_site(name: SiteName, options: SiteOptions, asked: Changing) -> None:
+def edit_site(
+    name: SiteName, options: SiteOptions, asked: Changing, accept_errors: AcceptErrors = False
+) -> None:
     """Change what is named about a site, and nothing else."""
     if not (options.plain or options.hooks or options.brings_code):
         raise typer.BadParameter("name what to change, such as `--workers`")
@@ -32,6 +34,7 @@ def edit_site(name: SiteName, options: SiteOptions, asked: Changing) -> None:
             doing=f"edit-site {name}",
             only={name},
             carried=brought.carried(name),
+            accept_errors=accept_errors,
         )
 
 

@@ -88,6 +88,15 @@ Server: TypeAlias = Annotated[
         autocompletion=known_servers,
     ),
 ]
+Ssh: TypeAlias = Annotated[
+    str,
+    Option(
+        "--ssh",
+        metavar="paramiko|openssh",
+        show_default=False,
+        help="Who speaks SSH: cinestream itself, or your `ssh`; else $CINESTREAM_SSH.",
+    ),
+]
 AsJson: TypeAlias = Annotated[bool, Option("--json", help="Write JSON to stdout.")]
 Wait: TypeAlias = Annotated[
     float,
@@ -113,6 +122,7 @@ class Reading:
     server: Server = ""
     as_json: AsJson = False
     wait: Wait = 0
+    ssh: Ssh = ""
 
 
 @dataclass(frozen=True)
@@ -217,6 +227,9 @@ Send: TypeAlias = Annotated[
         metavar="PATH",
         help="Send this file or folder of the source, though it would stay at home; repeatable.",
     ),
+]
+AcceptErrors: TypeAlias = Annotated[
+    bool, Option("--accept-errors", help="Go live though the front page fails when it is tried.")
 ]
 Ref: TypeAlias = Annotated[
     str | None,

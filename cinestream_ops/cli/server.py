@@ -10,9 +10,9 @@ from dataclasses import replace
 
 from cinestream_ops import engine
 from cinestream_ops.channel import inventory
-from cinestream_ops.channel.target import LOCAL, Target, named, parse
+from cinestream_ops.channel.target import LOCAL, Target, named, parse, spoken
 from cinestream_ops.cli import confirm, show
-from cinestream_ops.cli.options import Address, AsJson, Fingerprint, IdentityFile, NewServer
+from cinestream_ops.cli.options import Address, AsJson, Fingerprint, IdentityFile, NewServer, Ssh
 from cinestream_ops.errors import UnknownHostKey
 
 COLUMNS = {"name": "server", "address": "address", "default": "in use"}
@@ -23,10 +23,11 @@ def add(
     address: Address,
     identity_file: IdentityFile = None,
     fingerprint: Fingerprint = "",
+    ssh: Ssh = "",
     as_json: AsJson = False,
 ) -> None:
     """Reach a server, have its host key vouched for, and remember it under a name."""
-    target = new(named(name), address)
+    target = spoken(new(named(name), address), ssh or os.environ.get("CINESTREAM_SSH", ""))
     if identity_file:
         target = replace(target, identity_file=str(identity_file.expanduser().absolute()))
     asked = is_key(fingerprint) if fingerprint else confirm.host_key

@@ -47,7 +47,7 @@ class Session:
 
 @contextmanager
 def opened(asked: Reading) -> Iterator[Session]:
-    target = inventory.resolve(asked.server, os.environ)
+    target = inventory.resolve(asked.server, os.environ, ssh=asked.ssh)
     with early.conversation(target) as conversation:
         engine.prepare()
         found = engine.look(conversation, wait=patience(asked), report=progress.waiting)

@@ -11,11 +11,12 @@ from cinestream_ops.desired import places
 from cinestream_ops.desired.texts import file
 from cinestream_ops.spec.site import Site
 from cinestream_ops.state import paths
-from cinestream_ops.state.items import Directory, File, Item, Unit
+from cinestream_ops.state.items import Directory, File, Item, Table, Unit
 
 RULES = f"{paths.SPECS}/firewall.nft"
 SITES = f"{paths.SPECS}/nft"
 UNIT = "cinestream-firewall.service"
+TABLE = Table("inet cinestream", RULES, UNIT)
 # What flushes every table, also ours, when it starts, stops or is loaded anew.
 DISTRIBUTIONS = "nftables.service.d"
 
@@ -57,6 +58,7 @@ def of_server() -> Iterator[Item]:
     # All below SITES: the rules of a site that leaves are nobody's wish any more.
     parts = (f"file:{RULES}", f"file:{SITES}/")
     yield Unit(UNIT, restart_on=(f"file:{places.unit(UNIT)}",), reload_on=parts)
+    yield TABLE
 
 
 def of_site(site: Site) -> File:

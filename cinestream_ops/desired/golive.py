@@ -59,6 +59,7 @@ def trial(site: Site) -> Trial:
         properties=program.properties(site),
         port=site.ports.stop,
         end=site.block.stop,
+        host=next(iter(site.names), "localhost"),
     )
 
 

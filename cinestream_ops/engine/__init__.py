@@ -8,6 +8,7 @@ from cinestream_ops.engine.carried import Carried, Origin
 from cinestream_ops.engine.diffs import diffs
 from cinestream_ops.engine.looking import Found, look
 from cinestream_ops.engine.planning import plan, prepare
+from cinestream_ops.engine.reach import HINT as FIREWALL
 from cinestream_ops.engine.releases import told_by_release
 from cinestream_ops.engine.running import run
 from cinestream_ops.engine.source import Source, read_source
@@ -22,6 +23,7 @@ from cinestream_ops.engine.watching import (
 )
 
 __all__ = [
+    "FIREWALL",
     "Carried",
     "Conversation",
     "Found",

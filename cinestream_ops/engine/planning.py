@@ -23,7 +23,7 @@ from cinestream_ops.spec.house import House
 from cinestream_ops.state import facts as told
 from cinestream_ops.state import items, paths
 from cinestream_ops.state.facts import Facts
-from cinestream_ops.state.items import Archive, EnvFile, Item, Release, Unit, Venv, digest
+from cinestream_ops.state.items import Archive, EnvFile, Item, Release, Trial, Unit, Venv, digest
 from cinestream_ops.state.steps import PUT, Step
 
 NOTHING = Carried()
@@ -46,24 +46,35 @@ def plan(
     purge: Collection[str] = (),
     restart: Collection[str] = (),
     also: Collection[Step] = (),
+    tries: bool = False,
+    accept_errors: bool = False,
 ) -> Plan:
     """
     The steps from what was *found* to what is *wanted*; changes nothing.
 
+    It *tries* a worker of a new site as well; who is to *accept_errors* wants no look at its page.
     Raises `Refused` when a port is somebody else's or the server is of another version of us,
     `OpsError` when a source is needed that nobody carries.
     """
     desired = wishes.everything(wanted, found.facts.machine, found.facts.certificates, shipped())
     desired = {
-        site: tuple(secrets(item, site, found.facts, carried) for item in each)
+        site: tuple(
+            tried(secrets(item, site, found.facts, carried), accept_errors) for item in each
+        )
         for site, each in desired.items()
     }
     facts = widened(conversation, found.facts, desired, only)
-    made = pure.plan(desired, facts, only=only, purge=purge, restart=restart, also=also)
+    made = pure.plan(
+        desired, facts, only=only, purge=purge, restart=restart, also=also, tries=tries
+    )
     refuse_outdated(made, desired.get("", ()), facts, wanted)
     refuse_taken_ports(conversation, made, facts)
     refuse_uncarried(made, uploads(made, carried))
     return made
+
+
+def tried(item: Item, accept_errors: bool) -> Item:
+    return replace(item, errors=accept_errors) if isinstance(item, Trial) else item
 
 
 def secrets(item: Item, site: str, facts: Facts, carried: Carried) -> Item:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from cinestream_ops.channel.conversation import Conversation
-from cinestream_ops.engine import backups_standing, clocks, leftovers, squatters
+from cinestream_ops.engine import backups_standing, clocks, facing, leftovers, reach, squatters
 from cinestream_ops.engine.ailments import ailments, once
 from cinestream_ops.engine.looking import Found
 from cinestream_ops.engine.planning import plan
@@ -33,6 +33,7 @@ def status(
         raise StrangeAnswer("`status` of other sites")
     saved = backups_standing.standing(conversation, map(found.house.sites.__getitem__, names))
     taken = squatted(conversation, found, names)
+    met = facing.facing(conversation, found, names)
     more = {
         name: {
             "backup": saved.get(name),
@@ -41,7 +42,7 @@ def status(
         }
         for name in names
     }
-    return [whole({**each, **more[each["name"]]}, found) for each in told["sites"]]
+    return [whole({**each, **more[each["name"]]}, found, met) for each in told["sites"]]
 
 
 def needs_mongodb(site: Site) -> bool:
@@ -66,13 +67,15 @@ def squatted(
     }
 
 
-def whole(told: dict[str, Any], found: Found) -> dict[str, Any]:
-    """What the server *told* of a site, with what the specs and certificates add."""
+def whole(told: dict[str, Any], found: Found, met: Mapping[str, Any]) -> dict[str, Any]:
+    """What the server *told* of a site and its visitors *met*, with what the specs add."""
     site = found.house.sites[told["name"]]
     known = found.facts.certificates
     domains = [secured(domain.name, known.get(domain.name, {})) for domain in site.domains]
     standing = {**told, **away(site), "domains": domains}
-    trouble = [*ailments(standing), *unsaved(told)]
+    lineages = {str(domain.name): domain.names for domain in site.domains}
+    seen = [*facing.of_server(met), *facing.of_site(met, standing, lineages)]
+    trouble = [*seen, *ailments(standing), *unsaved(told)]
     return {**standing, "trouble": trouble}
 
 
@@ -119,8 +122,17 @@ def examine(conversation: Conversation, wait: float = 0) -> list[Finding]:
 
 
 def check_domain(conversation: Conversation, names: Sequence[str]) -> list[Finding]:
-    """What the world knows about *names*, and what this server serves for them."""
-    return list(conversation.ask({"do": "check-domain", "names": list(names)})["findings"])
+    """What the world knows about *names*, what this server serves, and who is `shut_out` here."""
+    found = list(conversation.ask({"do": "check-domain", "names": list(names)})["findings"])
+    # Those that lead nowhere have another trouble than a firewall.
+    led = [each["name"] for each in found if each["token"] and not any(each["token"].values())]
+    closed = reach.closed(reach.doors(led, ()), server_of(conversation))
+    return [{**each, "shut_out": closed.get((each["name"], reach.HTTP), "")} for each in found]
+
+
+def server_of(conversation: Conversation) -> str:
+    """Where this machine reaches the server; empty if it is the server."""
+    return conversation.target.host if conversation.target else ""
 
 
 def doctor(conversation: Conversation, found: Found) -> list[Finding]:
@@ -131,6 +143,7 @@ def doctor(conversation: Conversation, found: Found) -> list[Finding]:
         *leftovers.findings(found.facts.leftovers),
         *drifted(conversation, found),
         *unwell(conversation, found),
+        *shut_out(conversation, found),
     ]
 
 
@@ -144,4 +157,13 @@ def drifted(conversation: Conversation, found: Found) -> Iterator[Finding]:
 
 
 def unwell(conversation: Conversation, found: Found) -> Iterator[Finding]:
-    yield from troubles(status(conversation, found, sorted(found.house.sites)))
+    sites = status(conversation, found, sorted(found.house.sites))
+    alone = () if sites else facing.of_server(facing.facing(conversation, found, ()))
+    yield from (*alone, *troubles(sites))
+
+
+def shut_out(conversation: Conversation, found: Found) -> Iterator[Finding]:
+    """Names of sites that nobody reaches from where the owner is."""
+    names = [name for site in found.house.sites.values() for name in site.names]
+    secure = {name for each in found.facts.certificates.values() for name in each.get("names", ())}
+    yield from reach.findings(names, secure, server_of(conversation))

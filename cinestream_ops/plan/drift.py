@@ -7,11 +7,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from cinestream_ops.state.facts import Facts
-from cinestream_ops.state.items import Absent, Directory, Fact, Package, Unit, User
+from cinestream_ops.state.items import Absent, Directory, Fact, Package, Table, Unit, User
 from cinestream_ops.state.steps import CHANGE, PUT, Step
 
 # Finding these without having made them is no surprise.
-COMMON = (Absent, Directory, Package, Unit, User)
+COMMON = (Absent, Directory, Package, Table, Unit, User)
 
 
 def warnings(steps: Iterable[Step], facts: Facts) -> tuple[str, ...]:

@@ -34,6 +34,7 @@ from cinestream_ops.state.items import (
     Package,
     Release,
     Symlink,
+    Table,
     Trial,
     Unit,
     User,
@@ -54,7 +55,7 @@ from cinestream_ops.state.steps import (
 # Earlier kinds are made first, and removed last.
 KINDS: tuple[type[Item], ...] = (
     Heir, Package, User, Directory, EnvFile, File, MongoUser, MongoIndexes, Check, Hook, Trial,
-    Symlink, Absent, Archive, Release, Venv, Unit, MongoAdmin,
+    Symlink, Absent, Archive, Release, Venv, Unit, Table, MongoAdmin,
 )  # fmt: skip
 VERBS = (PUT, RESTART, RELOAD, REMOVE)
 PREPARED: tuple[type[Item], ...] = (Package, User, Directory, Archive, Release, Venv)
@@ -198,7 +199,7 @@ def late(step: Step) -> bool:
 
 
 def running(step: Step) -> bool:
-    return isinstance(step.item, Unit | MongoAdmin) or is_last(step.item)
+    return isinstance(step.item, Unit | Table | MongoAdmin) or is_last(step.item)
 
 
 def enables(step: Step) -> bool:

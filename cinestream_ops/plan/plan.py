@@ -24,6 +24,7 @@ from cinestream_ops.state.items import (
     Release,
     Remains,
     Symlink,
+    Table,
     Trial,
     Unit,
     Venv,
@@ -62,7 +63,10 @@ class Plan:
     @property
     def touches_firewall(self) -> bool:
         """Whether the commit must come over a second, fresh connection."""
-        return any(step.key == "unit:cinestream-firewall.service" for step in self.steps)
+        return any(
+            isinstance(step.item, Table) or step.key == "unit:cinestream-firewall.service"
+            for step in self.steps
+        )
 
 
 def plan(
@@ -73,17 +77,19 @@ def plan(
     purge: Collection[str] = (),
     restart: Collection[str] = (),
     also: Collection[Step] = (),
+    tries: bool = False,
 ) -> Plan:
     """
     The steps from *facts* to *desired*.
 
     Only the sites named in *only* are touched ("" is the server itself; None is everything);
     what *purge* names loses its data too; the workers of *restart* start anew in any case; *also*
-    are steps that lead to nothing that is desired by itself.
+    are steps that lead to nothing that is desired by itself.  If it *tries* what is new, a worker
+    of a site that was not there is tried before all others.
     """
     scope = set(only) if only is not None else {"", *desired, *drift.sites(facts)}
     wanted = {site: items for site, items in desired.items() if site in scope}
-    puts = [step for site, items in wanted.items() for step in missing(site, items, facts)]
+    puts = [step for site, items in wanted.items() for step in missing(site, items, facts, tries)]
     gone, forget = removals.removals(desired, facts, scope, purge)
     steps = [*puts, *(step for step in gone if not goes_on(step, also)), *also]
     steps = removals.with_occasion([*steps, *restarts.restarts(desired, facts, steps, restart)])
@@ -102,7 +108,9 @@ def goes_on(step: Step, also: Iterable[Step]) -> bool:
     return isinstance(step.item, Remains) and step.item.login in heirs
 
 
-def missing(site: str, items: tuple[Item, ...], facts: Facts) -> Iterator[Step]:
+def missing(
+    site: str, items: tuple[Item, ...], facts: Facts, tries: bool = False
+) -> Iterator[Step]:
     """A step for each item that is not as it should be, and the checks these make necessary."""
     unmet = [
         item
@@ -114,12 +122,12 @@ def missing(site: str, items: tuple[Item, ...], facts: Facts) -> Iterator[Step]:
         unmet += [item for item in items if isinstance(item, Absent) and item not in unmet]
     steps = [Step(PUT, item, facts.items.get(item.key), phase(item), site) for item in unmet]
     yield from steps
-    runs = any(at_work(item, facts) for item in items)
+    runs = any(at_work(item, facts) for item in items) or (tries and begins(site, steps))
     yield from (Step(PUT, item, site=site) for item in due(items, steps, runs))
 
 
 def due(items: tuple[Item, ...], steps: list[Step], runs: bool) -> list[Item]:
-    """The acts among *items* that *steps* call for, on a site whose workers run or not."""
+    """The acts among *items* that *steps* call for, on a site whose workers run, or are to."""
     found = [item for item in items if isinstance(item, ACTS) and is_due(item, steps, runs)]
     # A trial imports all that a check would; but no hook may run for what cannot be imported.
     tried = any(isinstance(item, Trial) for item in found)
@@ -133,6 +141,13 @@ def is_due(item: Item, steps: list[Step], runs: bool) -> bool:
     if isinstance(item, Trial):
         return runs and any(runs_otherwise(s) or isinstance(s.item, EnvFile) for s in steps)
     return any(runs_otherwise(step) for step in steps)
+
+
+def begins(site: str, steps: Iterable[Step]) -> bool:
+    """Whether *steps* bring a site that was not there, with workers that run."""
+    spec = f"{paths.SPECS}/sites/{site}.toml"
+    new = any(step.item.name == spec and step.before is None for step in steps)
+    return new and any(isinstance(step.item, Unit) and step.item.companions for step in steps)
 
 
 def at_work(item: Item, facts: Facts) -> bool:

@@ -31,6 +31,7 @@ from cinestream_ops.state.items import (
     Release,
     Remains,
     SiteJournal,
+    Table,
     Tree,
     Trial,
     Unit,
@@ -143,6 +144,7 @@ def verb(step: Step) -> str:
         Check: "check that",
         Heir: "hand over",
         Hook: "run",
+        Table: "load",
         Trial: "try",
         Gate: "test",
         Certificate: "get",
@@ -189,6 +191,8 @@ def phrase(item: Item) -> str:
         return gated(item)
     if isinstance(item, Certificate):
         return f"a certificate for {', '.join(f'`{name}`' for name in item.names)}"
+    if isinstance(item, Table):
+        return f"the nftables table `{item.table}` from `{item.rules}`"
     if isinstance(item, MongoAdmin):
         return "the MongoDB administrator"
     if isinstance(item, MongoIndexes):

@@ -276,7 +276,8 @@ class Trial(Item):
     """
     A worker that no visitor is sent to: it must be ready and answer before others run as it does.
 
-    `{port}` in *argv* becomes a free one of those from *port* up to *end*, or any other.
+    `{port}` in *argv* becomes a free one of those from *port* up to *end*, or any other.  Its front
+    page is asked for as visitors of *host* ask, unless its owner accepts *errors* there.
     """
 
     kind = "trial"
@@ -285,6 +286,8 @@ class Trial(Item):
     properties: Tuple[str, ...]  # of systemd, `Name=value` each
     port: int = 0
     end: int = 0
+    host: str = "localhost"
+    errors: bool = False
 
 
 @dataclass(frozen=True)
@@ -306,6 +309,20 @@ class Unit(Item):
     @property
     def mark(self) -> Dict[str, Any]:
         return {"enabled": True, "active": True}
+
+
+@dataclass(frozen=True)
+class Table(Item):
+    """A table of nftables in the kernel, as the file *rules* makes it; *unit* loads that."""
+
+    kind = "table"
+    table: str
+    rules: str
+    unit: str
+
+    @property
+    def mark(self) -> Dict[str, Any]:
+        return {"whole": True}
 
 
 @dataclass(frozen=True)
@@ -475,8 +492,8 @@ KINDS: Dict[str, Type[Item]] = {
     kind.kind: kind
     for kind in (
         File, EnvFile, Directory, Symlink, Absent, User, Package, Archive, Release, Venv, Check,
-        Hook, Trial, Unit, MongoAdmin, MongoUser, MongoIndexes, Certificate, Heir, Remains, Tree,
-        Database, SiteJournal, Fence, Daemon, Gate,
+        Hook, Trial, Unit, Table, MongoAdmin, MongoUser, MongoIndexes, Certificate, Heir, Remains,
+        Tree, Database, SiteJournal, Fence, Daemon, Gate,
     )
 }  # fmt: skip
 # What is done and leaves nothing to be looked at.

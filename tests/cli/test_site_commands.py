@@ -112,7 +112,10 @@ def test_a_domain_that_waits_for_its_certificate_is_listed_with_the_reason():
 def test_a_domain_reaches_the_server_if_each_of_its_addresses_does():
     tokens = [{}, {"192.0.2.1": ""}, {"192.0.2.1": "", "2001:db8::1": "nobody answers"}]
 
-    assert [False, True, False] == [domain.reached({"token": each})["reaches"] for each in tokens]
+    found = [{"token": each, "shut_out": ""} for each in tokens]
+    found += [{"token": {"192.0.2.1": ""}, "shut_out": "timed out"}]
+
+    assert [False, True, False, False] == [domain.reached(each)["reaches"] for each in found]
 
 
 def test_a_site_is_shown_with_where_it_lives():
@@ -129,7 +132,14 @@ def test_a_dataclass_among_the_parameters_stands_for_its_fields():
         made.append((name, asked))
 
     flat(command)(
-        name="blog", server="web1", as_json=True, wait=3, yes=True, plan_only=False, diff=False
+        name="blog",
+        server="web1",
+        as_json=True,
+        wait=3,
+        ssh="",
+        yes=True,
+        plan_only=False,
+        diff=False,
     )
 
     assert [("blog", Changing("web1", as_json=True, wait=3, yes=True))] == made

@@ -114,3 +114,14 @@ def test_a_site_that_moved_on_needs_nothing(standing):
     after = played(plan(wanted(PRE, POST, release="r2"), standing), standing)
 
     assert not plan(wanted(PRE, POST, release="r2"), after)
+
+
+def test_a_worker_of_a_new_site_is_tried_before_all_others():
+    new = wanted(items.File("/etc/cinestream/sites/blog.toml", b""))
+
+    steps = told(plan(new, BARE, tries=True).steps)
+    first = steps.index("put trial:blog")
+
+    assert first < min(at for at, step in enumerate(steps) if "blog@8001" in step)
+    assert "put check:`app:app` can be imported" not in steps
+    assert "put trial:blog" not in told(plan(new, BARE).steps)
