@@ -13,6 +13,11 @@ from pymongo.uri_parser import parse_uri
 
 UNAUTHORIZED, NO_USER, NO_LOGIN, OTHER_OPTIONS = 13, 11, 18, 85
 WAIT = {"serverSelectionTimeoutMS": 60000, "connectTimeoutMS": 10000, "socketTimeoutMS": 120000}
+# Not enableProfiler: the threshold and the sample rate of `profile` are those of all databases.
+ACTIONS = [
+    "bypassDocumentValidation", "collMod", "compact", "dropDatabase", "indexStats",
+    "planCacheIndexFilter", "planCacheRead", "planCacheWrite", "reIndex", "validate",
+]
 order = json.load(sys.stdin)
 
 def client(uri=None):
@@ -44,8 +49,9 @@ def make_user():
     name, database, told = order["user"], order["database"], parse_uri(order["uri"])
     if (told["username"], told["database"]) != (name, database):
         raise Refusal(f"the URI is not one of user `{name}` for database `{database}`")
-    roles = [{"role": role, "db": database} for role in ("readWrite", "dbAdmin")]
     db = client()[database]
+    make_role(db)
+    roles = [{"role": order["role"], "db": database}]
     there = db.command("usersInfo", name)["users"]
     if not there:
         db.command("createUser", name, pwd=told["password"], roles=roles)
@@ -55,6 +61,15 @@ def make_user():
         db.command("updateUser", name, pwd=told["password"], roles=roles)
     if not lets_in(order["uri"]):
         raise Refusal(f"user `{name}` was made, and is not let in by the site's URI")
+
+def make_role(db):
+    # All that dbAdmin may do with collections, and nothing to the server that all sites share.
+    told = {
+        "privileges": [{"resource": {"db": db.name, "collection": ""}, "actions": ACTIONS}],
+        "roles": [{"role": "readWrite", "db": db.name}],
+    }
+    there = db.command("rolesInfo", order["role"])["roles"]
+    db.command("updateRole" if there else "createRole", order["role"], **told)
 
 def drop_user():
     drop(client()[order["database"]], order["user"])
@@ -88,6 +103,7 @@ def make_indexes():
 def drop_database():
     client().drop_database(order["database"])
     client()[order["database"]].command("dropAllUsersFromDatabase")
+    client()[order["database"]].command("dropAllRolesFromDatabase")
 
 class Refusal(Exception): pass
 

@@ -80,7 +80,8 @@ def drop_admin(_: Item) -> None:
 def put_user(item: Item) -> None:
     assert isinstance(item, MongoUser)
     hint = f"`{item.env_key}` in `{item.env_path}` was changed by hand: remove that line"
-    ask(do="user", user=item.user, database=item.database, uri=uri(item), hint=hint)
+    order = {"user": item.user, "database": item.database, "role": item.role}
+    ask(do="user", uri=uri(item), hint=hint, **order)
 
 
 def drop_user(item: Item) -> None:

@@ -19,6 +19,9 @@ UNIT = "cinestream-firewall.service"
 TABLE = Table("inet cinestream", RULES, UNIT)
 # What flushes every table, also ours, when it starts, stops or is loaded anew.
 DISTRIBUTIONS = "nftables.service.d"
+# What a site's workers need of the database is a few connections each; what its refresh and its
+# commands need besides is no more than a few hundred.
+EACH, FEW = 16, 256
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class Block:
     site: str
     first: int
     last: int
+    connections: int  # to the database on this server, at a time
     limited: bool
     allowed: tuple[Allowed, ...]
 
@@ -67,6 +71,7 @@ def of_site(site: Site) -> File:
         site.name,
         site.block.start,
         site.block.stop - 1,
+        FEW + EACH * len(site.block),
         limited=site.network is not None,
         allowed=tuple(
             Allowed("ip" if peer.network.version == 4 else "ip6", str(peer.network), peer.port)

@@ -347,10 +347,11 @@ class MongoUser(Item):
     database: str
     env_path: str
     env_key: str = "MONGODB_URI"
+    role: str = "cinestream-site"  # what may do nothing to the server that all databases share
 
     @property
     def mark(self) -> Dict[str, Any]:
-        return {"database": self.database}
+        return {"database": self.database, "role": self.role}
 
 
 @dataclass(frozen=True)

@@ -264,6 +264,35 @@ def test_a_site_reaches_its_own_database_and_no_other(database):
     assert "not authorized on other" in other
 
 
+def test_a_site_changes_its_collections_and_nothing_that_all_databases_share(database):
+    own, shared, earlier = database.does(
+        """
+        tried(mongodb.do, Step(PUT, admin))
+        makes = (
+            "import pymongo; db = pymongo.MongoClient('mongodb://cinestream:s3cr%2Ft@127.0.0.1/admin').blog;"
+            "db.command('dropAllUsersFromDatabase');"
+            "db.command('createUser', 'blog', pwd='pw', roles=['readWrite', 'dbAdmin'])"
+        )
+        subprocess.run([f"{paths.TOOLS}/bin/python", "-c", makes], check=True)
+        slow = "print(c.blog.command('profile', 0, slowms=1))"
+        earlier = as_blog(slow).stdout
+        for item in every: tried(mongodb.do, Step(PUT, item))
+        own = [
+            as_blog("c.blog.command('collMod', 'films', validator={'slug': {'$exists': True}})").stderr,
+            as_blog("c.blog.validate_collection('films'); c.blog.films.rename('old')").stderr,
+            as_blog("list(c.blog.old.aggregate([{'$indexStats': {}}])); c.blog.old.drop()").stderr,
+            as_blog("c.drop_database('blog')").stderr,
+        ]
+        say(own, as_blog(slow).stderr, earlier)
+        """,
+        HEAD + MONGO,
+    )
+
+    assert "slowms" in earlier
+    assert [""] * 4 == own
+    assert "not authorized on blog" in shared
+
+
 def test_undoing_a_user_drops_who_was_not_there_before(database):
     ways = database.does(
         """

@@ -147,6 +147,27 @@ told(away(turned, SITE))
     assert ["ConnectionRefusedError"] == told
 
 
+def test_no_site_takes_all_connections_of_the_database(trial):
+    told = trial("""
+import resource
+resource.setrlimit(resource.RLIMIT_NOFILE, (8192, 8192))
+door = listening(OTHER, "127.0.0.1", 27017, 4096)
+def greedy():
+    callers = []
+    try:
+        for _ in range(4096): callers.append(socket.create_connection(("127.0.0.1", 27017), 5))
+    except ConnectionRefusedError:
+        if os.fork() == 0:  # who holds them while others come
+            for pipe in range(3): os.close(pipe)
+            signal.alarm(20); signal.pause()
+        return len(callers)
+held = away(greedy, SITE)
+told(held, *(away(lambda: reaches("127.0.0.1", 27017), uid) for uid in (SITE, OTHER)))
+""")
+
+    assert ["1856 ConnectionRefusedError reached"] == told
+
+
 def test_no_site_is_reached_from_elsewhere(trial):
     told = trial("""
 def answered(host, port):
