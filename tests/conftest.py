@@ -1,6 +1,6 @@
 """
-In which order the tests are handed out: what takes longest begins first, so that no processor is
-left waiting at the end.
+For all tests: what takes longest begins first, so that no processor is left waiting at the end; and
+no example has to be quick, since nobody knows what else the machine does.
 """
 
 from __future__ import annotations
@@ -9,6 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 HERE = Path(__file__).parent
 LONGEST_FIRST = ("owner", "load", "torture", "manual", "attacks", "lab", "demo", "run", "tenant")
