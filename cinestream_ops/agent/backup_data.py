@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,8 +28,6 @@ Faults = List[Dict[str, str]]
 def packed(home: str, user: str, kit: Kit) -> Iterator[Child]:
     """What packs the data at *home* to its stdout; `ended` tells why it did not."""
     with scratch(kit) as copy:
-        if not os.geteuid():
-            shutil.chown(copy, user, user)
         properties = sandbox.of_packing(home, user, str(copy))
         argv = program("pack", f"{home}/data", str(copy))
         with reader("data", user, argv, properties) as child:
@@ -47,7 +44,6 @@ def checked(home: str, user: str, kit: Kit) -> Faults:
 def inspected(archive: Path, kit: Kit) -> Faults:
     """The faults of each database in *archive*, which nobody's account can read."""
     with scratch(kit) as copy, archive.open("rb") as stdin:
-        copy.chmod(0o666)  # for a user of that unit alone; the folder above is root's
         properties, argv = sandbox.of_inspecting(str(copy)), program("inspect", str(copy))
         with reader("archive", "root", argv, properties, stdin) as child:
             return heard(child, kit)
@@ -69,6 +65,8 @@ def scratch(found: Kit) -> Iterator[Path]:
     """
     path = kit.incoming(found.home) / "database"
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
+    # The folder is root's own: nobody gets there but the unit that is shown this file.
+    path.chmod(0o666)
     try:
         yield path
     finally:

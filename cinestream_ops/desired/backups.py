@@ -27,6 +27,7 @@ class Context:
     site: str
     agent: str
     records: str
+    incoming: str
     directory: str
     words: tuple[str, ...]
     loopback: bool
@@ -41,6 +42,7 @@ def items(site: Site, scene: Scene) -> Iterator[Item]:
         site=site.name,
         agent=paths.AGENT,
         records=f"{paths.HOME}/backups",
+        incoming=f"{paths.HOME}/incoming",
         directory=f"{site.backup.directory}/{site.name}",
         words=tuple(words(site, site.backup, scene)),
         loopback=scene.server.mongodb.mode != "external",
