@@ -186,7 +186,7 @@ def test_data_that_has_no_room_is_refused_before_any_of_it_is_copied(market: Sta
     host.sh("rm -r /var/www/market/data/many")
 
     assert 1 == said.code
-    assert "a copy of `/var/www/market` takes about 41953" in said.err
+    assert "a copy of `/var/www/market` takes about 419" in said.err
     assert [] == left(market, "stage")
 
 
