@@ -17,7 +17,8 @@ from cinestream_ops.lab import cache, commands
 from cinestream_ops.lab.homes import Home
 from cinestream_ops.lab.machine import Machine
 
-DAY = 86_400  # seconds
+HOUR, DAY = 3600, 86_400  # seconds
+MANY = 12  # more than that are removed sooner: each takes a gigabyte
 SECONDS = 300  # that a disk may take to be copied
 
 
@@ -70,7 +71,17 @@ def key_files(home: Home) -> tuple[Path, ...]:
 
 
 def prune() -> None:
-    """Remove those that nobody has begun with for a day."""
-    for folder in cache.folder("snapshots").iterdir():
-        if folder.is_dir() and folder.stat().st_mtime < time.time() - DAY:
+    """Remove those that nobody has begun with for a day, or for an hour where there are many."""
+    folders = [each for each in cache.folder("snapshots").iterdir() if each.is_dir()]
+    folders.sort(key=used, reverse=True)
+    for number, folder in enumerate(folders):
+        if time.time() - used(folder) > (DAY if number < MANY else HOUR):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def used(folder: Path) -> float:
+    """When somebody began with it; long ago if somebody else has just removed it."""
+    try:
+        return folder.stat().st_mtime
+    except FileNotFoundError:
+        return 0
