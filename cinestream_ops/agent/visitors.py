@@ -64,7 +64,11 @@ def visitors(order: Mapping[str, Any], kit: Kit) -> Told:
             for name, each in answers.items()
         },
         "renewing": states.get(RENEWING, "") == "failed",
-        "renewals": {each: renewal(each) for each in order["domains"] if known.get(each)},
+        "renewals": {
+            each: renewal(each)
+            for each in order["domains"]
+            if known.get(each, {}).get("names")  # what is served was had from certbot
+        },
     }
 
 
