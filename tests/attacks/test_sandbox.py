@@ -102,15 +102,18 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_source_that_attacks_at_its_check_gets_no_further_than_a_worker(attacked: Standing):
     source = SITES / "trojan"
-    add = f"add-site trojan --source {source} --wsgi trojan:application --workers 1 --yes"
+    add = f"add-site horse --source {source} --wsgi trojan:application --workers 1 --yes"
     try:
         attacked.owner.types(add)
+        # A site that begins with another's code has it imported, and no worker is tried.
+        attacked.owner.types("clone-site horse trojan --yes")
         told = json.loads(attacked.host.runs("cat", "/var/www/trojan/data/told.json"))
         groups = attacked.host.sh("for pid in $(pgrep -u trojan); do cat /proc/$pid/cgroup; done")
         listening = attacked.host.runs("ss", "-Hltn", "sport", "=", "18999")
         found = left(attacked.host, "trojan-was-here")
     finally:
-        attacked.owner.tries("remove-site trojan --purge --yes")
+        for name in ("trojan", "horse"):
+            attacked.owner.tries(f"remove-site {name} --purge --yes")
 
     assert ("1", 0, []) == (told["privileges"], told["strangers"], told["secrets"])
     assert told["crontab"]
