@@ -45,7 +45,7 @@ def closed(wanted: Collection[Door], server: str) -> dict[Door, str]:
     Those that let nobody in, and why.
 
     A name that is not in the DNS, as this machine sees it, is looked for at the address of the
-    *server*; none is asked where that is this machine.
+    *server*; none is asked where that is this machine, or is a name of ssh_config(5) alone.
     """
     if not server:
         return {}
@@ -75,16 +75,19 @@ def refused(door: Door, server: str, end: float) -> str:
     left = end - time.monotonic()
     if left <= 0:
         return "no answer in time"
+    known = [host for host in (name, server) if is_known(host, port)]
+    if not known:
+        return ""
     try:
-        socket.create_connection((host(name, port, server), port), timeout=left).close()
+        socket.create_connection((known[0], port), timeout=left).close()
     except OSError as error:
         return str(error.strerror or error)
     return ""
 
 
-def host(name: str, port: int, server: str) -> str:
+def is_known(host: str, port: int) -> bool:
+    """Whether *host* has an address, as this machine sees it."""
     try:
-        socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+        return bool(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
     except OSError:
-        return server
-    return name
+        return False
