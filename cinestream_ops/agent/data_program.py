@@ -134,10 +134,16 @@ def walk(top: Path) -> Iterator[Tuple[Path, str, str]]:
 
 
 def own(inside: Dict[str, str]) -> List[str]:
-    """The names *inside* a folder, but for the logs of databases there."""
+    """
+    The names *inside* a folder, but for the logs of databases there.
+
+    A log that is gone by now comes back with the next transaction.
+    """
     found = [each for each, kind in inside.items() if kind == DATABASE]
     beside = {f"{each}{end}" for each in found for end in BESIDE}
-    return [each for each, kind in inside.items() if each not in beside or kind != FILE]
+    return [
+        each for each, kind in inside.items() if each not in beside or kind not in (FILE, NOTHING)
+    ]
 
 
 def opened(path: Path, patience: float = PATIENCE, how: str = "mode=rw") -> sqlite3.Connection:

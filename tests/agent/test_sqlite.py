@@ -111,6 +111,17 @@ def test_ten_of_ten_copies_under_a_writer_are_whole(database, tmp_path):
             assert a == b == total >= before
 
 
+def test_a_log_that_is_gone_by_now_is_left_out_too():
+    inside = {
+        "shop.db": data_program.DATABASE,
+        "shop.db-journal": data_program.NOTHING,
+        "socket": data_program.NOTHING,
+        "shop.db-wal": data_program.PIPE,
+    }
+
+    assert ["shop.db", "socket", "shop.db-wal"] == data_program.own(inside)
+
+
 def test_what_is_only_in_the_log_is_in_the_copy(tmp_path):
     (tmp_path / "data").mkdir()
     path = tmp_path / "data/new.db"
