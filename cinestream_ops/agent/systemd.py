@@ -49,6 +49,11 @@ def is_plain(unit: str) -> bool:
     return "@" not in unit
 
 
+def is_target(unit: str) -> bool:
+    """One cannot hang, and to restart it would be to restart all that is part of it."""
+    return unit.endswith(".target")
+
+
 def linked() -> Set[str]:
     """The units that start with others, by name."""
     return {path.name for path in Path(paths.UNITS).glob("*.wants/*")}
@@ -217,15 +222,15 @@ def turns(units: Iterable[str]) -> Iterator[List[str]]:
     As many workers of *units* as there are processors, and then the next; at last all else.
 
     More that start at once would not be there sooner, and would hold up those who serve.  A target
-    would start all of its workers.
+    would start all of its workers, and is on its own.
     """
     waiting = list(units)
     workers = [unit for unit in waiting if not is_plain(unit)]
     size = len(os.sched_getaffinity(0))
     yield from (workers[start : start + size] for start in range(0, len(workers), size))
-    others = [unit for unit in waiting if is_plain(unit)]
-    if others:
-        yield others
+    for target in (False, True):
+        if others := [unit for unit in waiting if is_plain(unit) and is_target(unit) is target]:
+            yield others
 
 
 def batches(units: Sequence[str], share: int) -> Iterator[List[str]]:

@@ -86,7 +86,7 @@ def start(steps: Sequence[Step], kit: Kit) -> None:
     done = 0
     for few in systemd.turns(units):
         kit.progress(steps[0].key, f"starting {named(few)}", done, len(units))
-        run_up(kit, "start" if alive else "restart", few)
+        run_up(kit, "start" if alive or systemd.is_target(few[0]) else "restart", few)
         done += len(few)
     kit.progress(steps[0].key, f"started {named(units)}", done, len(units))
 
