@@ -59,7 +59,7 @@ class Busy:
         return int(self.standing.host.runs("tail", "-n", "1", NOTED[name]))
 
     def restores(self, folder: Path) -> str:
-        line = f"backup restore {folder} --as kiosk --passphrase-file {self.key} --yes"
+        line = f"backup restore {folder} --as till --passphrase-file {self.key} --yes"
         return self.standing.owner.types(line).err
 
 
@@ -73,7 +73,7 @@ def busy(rough: Standing, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     rough.host.sh("until test -s /tmp/committed-delete; do sleep .1; done")
     yield Busy(rough, tmp_path_factory.mktemp("backups"), key)
     rough.host.tries("systemctl", "stop", "writer")
-    for site in ("kiosk", "stage"):
+    for site in ("till", "stage"):
         rough.owner.tries(f"remove-site {site} --purge --yes")
     rough.host.sh(f"rm -rf {DATA}/*")
 
@@ -128,10 +128,10 @@ def test_ten_of_ten_backups_under_a_writer_are_whole(busy: Busy):
     assert "is whole" in said.err
     assert "SQLite" not in warned
     for name in WRITTEN:
-        restored = rows_on(busy.standing.host, f"/var/www/kiosk/data/{name}")
+        restored = rows_on(busy.standing.host, f"/var/www/till/data/{name}")
         assert rows(found[name]) == restored
     assert "" == busy.standing.host.sh("ls -A /var/lib/cinestream/incoming")
-    busy.standing.owner.types("remove-site kiosk --purge --yes")
+    busy.standing.owner.types("remove-site till --purge --yes")
 
 
 def test_a_clone_under_a_writer_is_whole(busy: Busy):

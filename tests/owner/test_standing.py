@@ -233,6 +233,17 @@ def test_a_stopped_site_runs_nothing_and_loses_nothing(shop: Shop):
     assert 0 == shop.standing.owner.tries("plan --exit-code").code
 
 
+def test_a_worker_starts_once_where_its_site_does(shop: Shop):
+    started = "journalctl -o cat -u 'shop@*.service' | grep -c ^Started"
+    shop.types("stop shop")
+    before = int(shop.standing.host.sh(started))
+
+    shop.types("start shop")
+
+    workers = len(shop.standing.host.workers("shop"))
+    assert before + workers == int(shop.standing.host.sh(started))
+
+
 def test_a_visitor_meets_the_site_or_the_page_and_nothing_else(shop: Shop):
     with visited(shop) as answers:
         shop.types("stop shop")
