@@ -13,7 +13,7 @@ import subprocess
 import urllib.request
 from typing import Any, Dict, List
 
-from cinestream_ops.agent.certificates import RENEWAL
+from cinestream_ops.agent import lineages
 from cinestream_ops.agent.kit import PATH, Kit
 from cinestream_ops.agent.refused import Refused
 from cinestream_ops.state.items import Certificate
@@ -60,9 +60,7 @@ def certonly(item: Certificate) -> List[str]:
 def server(lineage: str) -> str:
     """The directory that *lineage* came from; empty if certbot knows of none."""
     try:
-        found = re.search(
-            r"^server = (\S+)$", (RENEWAL / f"{lineage}.conf").read_text(), re.MULTILINE
-        )
+        found = re.search(r"^server = (\S+)$", lineages.path_of(lineage).read_text(), re.MULTILINE)
     except FileNotFoundError:
         return ""
     return found.group(1) if found else ""

@@ -254,7 +254,7 @@ def handles(process: Path) -> Iterator[str]:
 def ipv6() -> Finding:
     if not Path("/proc/net/if_inet6").exists():
         return finding(
-            WARN, "the kernel has no IPv6, and nginx is told to listen on it", "boot with IPv6 on"
+            WARN, "the kernel has no IPv6: sites are served over IPv4 alone", "boot with IPv6 on"
         )
     if machine.ipv6(text("/proc/net/if_inet6")):
         return finding(OK, "IPv6 is on, with an address of its own")

@@ -39,6 +39,7 @@ def machine() -> Dict[str, Any]:
         "hostname": socket.gethostname(),
         "addresses": addresses(),
         "avx": has_avx(os.uname().machine, text("/proc/cpuinfo")),
+        "ipv6": Path("/proc/net/if_inet6").exists(),
         "now": time.time(),
     }
 

@@ -39,6 +39,12 @@ def visitors(agent: Agent, order: Order) -> None:
     agent.tell("visitors", **visitors.visitors(order, Kit(agent.home)))
 
 
+def strangers(agent: Agent, order: Order) -> None:
+    from cinestream_ops.agent import strangers
+
+    agent.tell("strangers", **strangers.strangers(order))
+
+
 def logs(agent: Agent, order: Order) -> None:
     from cinestream_ops.agent import logs
 
@@ -95,6 +101,7 @@ QUESTIONS: Dict[str, Callable[[Agent, Order], None]] = {
     "read": read,
     "status": status,
     "visitors": visitors,
+    "strangers": strangers,
     "logs": logs,
     "run": run,
     "backup": backup,

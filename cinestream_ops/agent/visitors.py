@@ -16,9 +16,8 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, Dict, List, Mapping
 
-from cinestream_ops.agent import certificates, firewall, probes, systemd, tls
+from cinestream_ops.agent import certificates, firewall, lineages, probes, systemd, tls
 from cinestream_ops.agent import kit as kits
-from cinestream_ops.agent.certificates import RENEWAL
 from cinestream_ops.agent.kit import Kit
 from cinestream_ops.agent.refused import Refused
 from cinestream_ops.state import items, paths
@@ -27,7 +26,6 @@ PATIENCE, ANSWERED = 10, 5  # seconds for all of it, and for what names answer
 AT_ONCE = 64
 RUNS = {"active", "reloading", "refreshing"}
 NGINX, RENEWING = "nginx.service", "certbot.service"
-WEBROOTS = "[[webroot_map]]"
 ACCOUNTS = Path("/etc/letsencrypt/accounts")
 Told = Dict[str, Any]
 LATE: Told = {"late": True, "why": f"did not answer within {ANSWERED} s"}
@@ -124,33 +122,17 @@ def mistaken(stream: Any, record: Mapping[str, Any], kit: Kit) -> str:
 
 def renewal(lineage: str) -> str:
     """Why certbot cannot renew *lineage* with what it keeps about it; empty if it can."""
-    path = RENEWAL / f"{lineage}.conf"
+    path = lineages.path_of(lineage)
     try:
-        said = settings(path.read_text())
+        said = lineages.settings(path.read_text())
     except OSError:
         return f"`{path}` is gone"
     way = said.get("authenticator", "")
     if way != "webroot":
         return f"`{path}` says `authenticator = {way}` in place of `webroot`"
-    roots = {said.get("webroot_path", "").strip(" ,"), *said.get(WEBROOTS, "").split()}
-    for other in sorted(roots - {"", paths.WEBROOT}):
+    for other in sorted(lineages.roots(said) - {paths.WEBROOT}):
         return f"`{path}` answers from `{other}` in place of `{paths.WEBROOT}`"
     account = re.sub(r"\W", "", said.get("account", "")) or "none"
     if not any(ACCOUNTS.glob(f"*/**/{account}/regr.json")):
         return f"the account `{account}` that `{path}` names is not there"
     return ""
-
-
-def settings(text: str) -> Dict[str, str]:
-    """The lines of certbot's file; those of `[[webroot_map]]` are its values, one after another."""
-    found: Dict[str, str] = {}
-    section = ""
-    for line in text.splitlines():
-        key, _, value = (each.strip() for each in line.partition("="))
-        if line.strip().startswith("["):
-            section = key
-        elif section == WEBROOTS:
-            found[section] = f"{found.get(section, '')} {value}".strip()
-        elif key and not key.startswith("#"):
-            found[key] = value
-    return found

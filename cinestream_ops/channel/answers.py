@@ -162,6 +162,12 @@ class Visitors(TypedDict):
     renewals: dict[str, Said]
 
 
+class Strangers(TypedDict):
+    lineages: dict[str, Said]
+    served: dict[str, Said]
+    defaults: list[Said]
+
+
 class Change(TypedDict):
     when: float
     who: Said
@@ -308,6 +314,7 @@ LAST: Mapping[str, tuple[str, Any]] = {
     "read": ("contents", Contents),
     "status": ("status", Status),
     "visitors": ("visitors", Visitors),
+    "strangers": ("strangers", Strangers),
     "logs": ("done", Anything),
     "run": ("ended", Ended),
     "history": ("history", History),

@@ -28,6 +28,7 @@ QUESTIONS: Mapping[str, tuple[str, ...]] = {
     "read": ("reading",),
     "status": ("mongodb_health", "status"),
     "visitors": ("visitors",),
+    "strangers": ("strangers",),
     "logs": ("logs",),
     "run": ("run",),
     "backup": ("backup", "mongo_program", "tools"),

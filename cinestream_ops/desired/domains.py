@@ -28,6 +28,7 @@ class DomainConf:
     greets: bool
     h2_listen: bool
     h2_directive: bool
+    ipv6: bool
     away: nginx.Away | None
     upload: int | None
     timeout: int | None
@@ -74,6 +75,7 @@ def domain_conf(site: Site, domain: Domain, names: tuple[str, ...], scene: Scene
         greets=nginx.greets(site, scene.nginx),
         h2_listen=scene.nginx.h2_listen,
         h2_directive=scene.nginx.h2_directive,
+        ipv6=scene.nginx.ipv6,
         away=nginx.away(site),
         upload=site.upload,
         timeout=site.timeout,

@@ -1,5 +1,5 @@
 """
-What the nginx on a server can do, by its version.
+What the nginx on a server can do, by its version, and by what the kernel has.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ class Features:
     h2_directive: bool
     reject_handshake: bool
     sticky: bool
+    ipv6: bool
 
 
 def features(machine: Machine) -> Features:
@@ -39,6 +40,7 @@ def features(machine: Machine) -> Features:
         h2_directive=version >= (1, 25, 1),
         reject_handshake=version >= (1, 19, 4),
         sticky=version >= (1, 29, 6),
+        ipv6=machine.ipv6,
     )
 
 

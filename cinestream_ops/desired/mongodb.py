@@ -30,7 +30,7 @@ USER = "mongodb"
 # One elsewhere goes before our own, whose password outlives a time without it.
 ADMIN_KEY, ELSEWHERE_KEY = "MONGODB_ADMIN_URI", "MONGODB_ELSEWHERE_URI"
 CONF = f"{paths.MONGODB}/mongod.conf"
-UNIT = "mongodb.service"
+UNIT, PORT = "mongodb.service", 27017
 
 
 @dataclass(frozen=True)

@@ -109,6 +109,7 @@ class SiteConf:
     doors: tuple[Door, ...]
     static: str
     greets: bool
+    ipv6: bool
     away: Away | None
     upload: int | None
     timeout: int | None
@@ -147,6 +148,7 @@ def site_conf(site: Site, nginx: Features) -> SiteConf:
         doors=doors(site),
         static=static(site),
         greets=greets(site, nginx),
+        ipv6=nginx.ipv6,
         away=away(site),
         upload=site.upload,
         timeout=site.timeout,

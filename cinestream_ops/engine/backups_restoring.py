@@ -189,7 +189,7 @@ def plan_of(
     restoring: Restoring,
     only: Collection[str],
 ) -> Plan:
-    return plan(conversation, found, house, only=only, carried=restoring.carried)
+    return plan(conversation, found, house, only=only, carried=restoring.carried, arrived=only)
 
 
 def staged(

@@ -129,6 +129,7 @@ def plan_of(
         found.house.with_site(site),
         only=only,
         carried=cloning.carried,
+        arrived={site.name},
     )
 
 
@@ -152,7 +153,8 @@ def clone(
     with staging.staged(conversation, {**asked, "act": "clone"}):
         found = look(conversation, wait=wait)
         carried = cloning.carried
-        made = plan(conversation, found, house, only={cloning.site.name}, carried=carried)
+        here = {cloning.site.name}
+        made = plan(conversation, found, house, only=here, carried=carried, arrived=here)
         return apply(
             conversation, made, carried=carried, doing=doing, wait=wait, report=report(made)
         )

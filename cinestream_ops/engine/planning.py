@@ -11,7 +11,7 @@ from cinestream_ops import desired as wishes
 from cinestream_ops import plan as pure
 from cinestream_ops import render
 from cinestream_ops.channel.conversation import Conversation
-from cinestream_ops.engine import squatters
+from cinestream_ops.engine import strangers
 from cinestream_ops.engine.carried import Carried
 from cinestream_ops.engine.looking import Found
 from cinestream_ops.engine.shipped import shipped
@@ -48,13 +48,15 @@ def plan(
     also: Collection[Step] = (),
     tries: bool = False,
     accept_errors: bool = False,
+    arrived: Collection[str] = (),
 ) -> Plan:
     """
     The steps from what was *found* to what is *wanted*; changes nothing.
 
     It *tries* a worker of a new site as well; who is to *accept_errors* wants no look at its page.
-    Raises `Refused` when a port is somebody else's or the server is of another version of us,
-    `OpsError` when a source is needed that nobody carries.
+    The homes of the sites that have just *arrived* are there, and ours.
+    Raises `Refused` when something is in the way that is not ours or the server is of another
+    version of us, `OpsError` when a source is needed that nobody carries.
     """
     desired = wishes.everything(wanted, found.facts.machine, found.facts.certificates, shipped())
     desired = {
@@ -65,10 +67,17 @@ def plan(
     }
     facts = widened(conversation, found.facts, desired, only)
     made = pure.plan(
-        desired, facts, only=only, purge=purge, restart=restart, also=also, tries=tries
+        desired,
+        facts,
+        only=only,
+        purge=purge,
+        restart=restart,
+        also=also,
+        tries=tries,
+        arrived=arrived,
     )
     refuse_outdated(made, desired.get("", ()), facts, wanted)
-    refuse_taken_ports(conversation, made, facts)
+    strangers.refuse(conversation, made, facts)
     refuse_uncarried(made, uploads(made, carried))
     return made
 
@@ -152,27 +161,6 @@ def outdated(item: Item, facts: Facts) -> str:
     if item.name.startswith(f"{paths.LIBRARY}/") and not item.met_by(facts.items.get(item.key)):
         return f"`{item.name}` is not what this version of cinestream works with"
     return ""
-
-
-def refuse_taken_ports(conversation: Conversation, made: Plan, facts: Facts) -> None:
-    """A worker's port that somebody else listens on would only be found when its socket fails."""
-    taken = sorted(
-        port
-        for step in made.steps
-        if step.verb == PUT and step.key not in facts.owned
-        for port in ports(step.item)
-        if port in facts.listeners
-    )
-    if taken:
-        raise Refused(
-            squatters.sentence(taken, squatters.named(conversation, taken)),
-            "stop that program; or, for a new site, name another block with `--port N`",
-        )
-
-
-def ports(item: Item) -> Iterator[int]:
-    if isinstance(item, Unit) and item.companions:
-        yield int(item.unit.partition("@")[2].removesuffix(".service"))
 
 
 def uploads(made: Plan, carried: Carried) -> Carried:

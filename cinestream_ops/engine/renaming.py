@@ -103,6 +103,7 @@ def plan_of(conversation: Conversation, found: Found, renaming: Renaming) -> Pla
         only={was.name, site.name},
         carried=renaming.carried,
         purge={was.name},
+        arrived={site.name},
         also=[Step(PUT, heir(renaming), site=site.name)],
     )
     # A release that runs already does not go live.

@@ -13,7 +13,7 @@ from cinestream_ops.engine import backups_standing, clocks, facing, leftovers, r
 from cinestream_ops.engine.ailments import ailments, once
 from cinestream_ops.engine.looking import Found
 from cinestream_ops.engine.planning import plan
-from cinestream_ops.errors import StrangeAnswer
+from cinestream_ops.errors import Refused, StrangeAnswer
 from cinestream_ops.spec import toml
 from cinestream_ops.spec.site import Site
 
@@ -148,7 +148,11 @@ def doctor(conversation: Conversation, found: Found) -> list[Finding]:
 
 
 def drifted(conversation: Conversation, found: Found) -> Iterator[Finding]:
-    made = plan(conversation, found, found.house)
+    try:
+        made = plan(conversation, found, found.house)
+    except Refused as error:
+        yield {"level": "stop", "what": str(error), "hint": error.hint}
+        return
     for sentence in made.warnings:
         yield {"level": "warn", "what": sentence, "hint": "`cinestream plan --diff` shows it"}
     if made and not made.warnings:

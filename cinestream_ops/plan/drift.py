@@ -1,5 +1,5 @@
 """
-What others did to what is ours, and what of theirs stands in our way.
+What others did to what is ours.
 """
 
 from __future__ import annotations
@@ -7,11 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from cinestream_ops.state.facts import Facts
-from cinestream_ops.state.items import Absent, Directory, Fact, Package, Table, Unit, User
-from cinestream_ops.state.steps import CHANGE, PUT, Step
-
-# Finding these without having made them is no surprise.
-COMMON = (Absent, Directory, Package, Table, Unit, User)
+from cinestream_ops.state.items import Fact
+from cinestream_ops.state.steps import CHANGE, Step
 
 
 def warnings(steps: Iterable[Step], facts: Facts) -> tuple[str, ...]:
@@ -24,8 +21,6 @@ def warning(step: Step, facts: Facts) -> Iterator[str]:
     owned = facts.owned.get(step.key)
     if owned and still(step.before) != still(owned.fact):
         yield f"`{step.item.name}` {deed(owned.fact, step.before)}"
-    elif not owned and step.verb == PUT and step.before and not isinstance(step.item, COMMON):
-        yield f"`{step.item.name}` is there already, and was not made by cinestream"
 
 
 def still(fact: Fact) -> Fact:

@@ -87,9 +87,11 @@ def built(steps: list[Step], changes: Iterable[Step]) -> Iterator[Step]:
     later = (step for step in changes if (step.key, step.verb) not in taken)
     yield from fence([*steps, *(step for step in later if hears(step, touched))])
     yield from sorted((step for step in steps if not running(step)), key=made)
-    if any(of_systemd(step) for step in steps) and not any(map(enables, steps)):
+    starts = sorted((step for step in steps if running(step)), key=made)
+    # Of several sites, the first may have workers that only restart.
+    if any(of_systemd(step) for step in steps) and not any(map(enables, starts[:1])):
         yield Step(PUT, Daemon())
-    yield from sorted((step for step in steps if running(step)), key=made)
+    yield from starts
 
 
 def gated(changes: list[Step], desired: Mapping[str, tuple[Item, ...]]) -> Iterator[Step]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from cinestream_ops.plan import drift, order, removals, restarts
+from cinestream_ops.plan import drift, order, removals, restarts, strangers
 from cinestream_ops.state import items as nouns
 from cinestream_ops.state import paths
 from cinestream_ops.state.facts import Facts
@@ -38,14 +38,16 @@ class Plan:
     The *steps* in the order they are taken.
 
     *forget* are keys that stay on the server without being ours any longer, *adopt* items that
-    are as we want them without our doing; *warnings* are sentences about what was found; *specs*
-    are those that it was made for, by path, as digests.
+    are as we want them without our doing; *warnings* are sentences about what was found, and
+    *strangers* about what is not ours and has to go first; *specs* are those that it was made for,
+    by path, as digests.
     """
 
     steps: tuple[Step, ...] = ()
     forget: tuple[str, ...] = ()
     adopt: tuple[tuple[str, Item], ...] = ()
     warnings: tuple[str, ...] = ()
+    strangers: tuple[str, ...] = ()
     specs: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -78,6 +80,7 @@ def plan(
     restart: Collection[str] = (),
     also: Collection[Step] = (),
     tries: bool = False,
+    arrived: Collection[str] = (),
 ) -> Plan:
     """
     The steps from *facts* to *desired*.
@@ -85,7 +88,8 @@ def plan(
     Only the sites named in *only* are touched ("" is the server itself; None is everything);
     what *purge* names loses its data too; the workers of *restart* start anew in any case; *also*
     are steps that lead to nothing that is desired by itself.  If it *tries* what is new, a worker
-    of a site that was not there is tried before all others.
+    of a site that was not there is tried before all others.  The homes of the sites that have just
+    *arrived* are there, and ours.
     """
     scope = set(only) if only is not None else {"", *desired, *drift.sites(facts)}
     wanted = {site: items for site, items in desired.items() if site in scope}
@@ -98,6 +102,7 @@ def plan(
         forget=forget,
         adopt=tuple(adopted(wanted, facts)),
         warnings=drift.warnings(steps, facts),
+        strangers=strangers.strangers(steps, facts, arrived),
         specs={path: nouns.digest(text.encode()) for path, text in facts.specs.items()},
     )
 

@@ -39,6 +39,7 @@ class Machine:
     hostname: str = ""
     addresses: Tuple[str, ...] = ()
     avx: bool = True
+    ipv6: bool = True  # whether the kernel has it
     now: float = 0.0
 
 

@@ -85,6 +85,10 @@ class Server:
     def read(self, order, _inbox, outbox) -> None:
         frames.send_message(outbox, event="contents", files=dict.fromkeys(order["paths"]))
 
+    def strangers(self, _order, _inbox, outbox) -> None:
+        nobody = {"lineages": {}, "served": {}, "defaults": []}
+        frames.send_message(outbox, event="strangers", **nobody)
+
     def apply(self, order, inbox, outbox) -> None:
         for _, size in order.get("blobs", ()):
             left = size
@@ -130,6 +134,7 @@ ORDERS = {
     "look": Server.look,
     "learn": Server.learn,
     "read": Server.read,
+    "strangers": Server.strangers,
     "apply": Server.apply,
     "run": Server.run,
 }

@@ -184,12 +184,12 @@ def test_a_worker_that_failed_is_told_as_one_that_does_not_run(standing):
     assert [f"put {key}"] == told(made.steps)
 
 
-def test_a_file_of_somebody_else_is_told_before_it_is_replaced():
+def test_what_is_somebody_elses_stands_in_the_way():
     theirs = changed_by_hand(BARE, f"file:{NGINX}", {"digest": "theirs"})
 
     made = plan({"": (), "blog": site()}, theirs)
 
-    assert (f"`{NGINX}` is there already, and was not made by cinestream",) == made.warnings
+    assert (f"`{NGINX}` is there already, and was not made by cinestream",) == made.strangers
 
 
 def test_what_is_right_already_is_adopted_without_a_step():
