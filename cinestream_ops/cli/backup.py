@@ -40,6 +40,7 @@ from cinestream_ops.cli.options import (
     Reading,
     Server,
     SiteName,
+    WithoutDomains,
     Yes,
     named,
 )
@@ -206,6 +207,7 @@ def restore(
     passphrase_file: PassphraseFile = None,
     identity: Identity = None,
     left_out: LeftOut = NONE,
+    without_domains: WithoutDomains = False,
 ) -> None:
     """
     Bring a site up out of a backup, on a server where it is not.
@@ -219,6 +221,8 @@ def restore(
         with session.opened(asked) as host:
             host.need_server()
             site = backups_restoring.site_of(there, found, name, host.found, left_out)
+            if without_domains:
+                site = toml.edited(site, {"domains": []})
             backups_restoring.refuse_small_server(found, host.found)
             kept = backups_restoring.env_for(site, env, left_out)
             restoring = Restoring(there, found, site, kept)

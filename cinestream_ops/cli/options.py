@@ -475,6 +475,9 @@ LeftOut: TypeAlias = Annotated[
     list[str],
     Option("--leave-out", metavar="KEY", help="A variable that is not restored; repeatable."),
 ]
+WithoutDomains: TypeAlias = Annotated[
+    bool, Option("--without-domains", help="Leave the site's domains where they are.")
+]
 KeepBackups: TypeAlias = Annotated[
     int, Option("--keep", min=1, metavar="N", help="How many backups stay, the latest.")
 ]
