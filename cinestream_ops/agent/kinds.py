@@ -24,6 +24,7 @@ MODULES = {
     "unit": "units",
     "daemon": "units",
     "table": "firewall",
+    "sshd": "sshd",
     "gate": "nginx",
     "fence": "fences",
     "check": "checks",

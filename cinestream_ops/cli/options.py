@@ -416,6 +416,10 @@ NoUpgrades: TypeAlias = Annotated[
     Option("--no-unattended-upgrades", help="Leave security upgrades to the owner."),
 ]
 
+LoginByKeys: TypeAlias = Annotated[
+    bool | None, Option("--sshd/--no-sshd", help="Whether keys alone log in.", show_default=False)
+]
+
 
 @dataclass(frozen=True)
 class SetupOptions:
@@ -428,6 +432,7 @@ class SetupOptions:
     mongodb_sha256: MongoDigest = None
     mongo_uri_file: MongoUri = None
     no_unattended_upgrades: NoUpgrades = False
+    sshd: LoginByKeys = None
 
 
 # Of a backup

@@ -9,7 +9,7 @@ from typing import Any
 
 from cinestream_ops import engine
 from cinestream_ops.channel.target import Target
-from cinestream_ops.cli import change, findings, mongodb, session
+from cinestream_ops.cli import change, findings, mongodb, session, show
 from cinestream_ops.cli.options import Changing, ServerName, SetupOptions
 from cinestream_ops.cli.session import Session
 from cinestream_ops.engine import Carried, clocks
@@ -62,4 +62,18 @@ def told(options: SetupOptions, target: Target, there: Server | None) -> dict[st
     keys: dict[str, Any] = {key: value for key, value in named.items() if value is not None}
     if options.no_unattended_upgrades:
         keys["unattended_upgrades"] = False
-    return keys
+    return keys | hardening(options, target, there)
+
+
+def hardening(options: SetupOptions, target: Target, there: Server | None) -> dict[str, Any]:
+    """
+    What the owner says now, else what they said before, else all of it.
+
+    Typed on the server itself there is no second way in to be tried: then it is left alone.
+    """
+    before = there.hardening if there else None
+    sshd = before.sshd if before and options.sshd is None else options.sshd
+    if sshd is None and target.local:
+        show.say("sshd is left as it is: `cinestream setup SERVER` from another machine hardens it")
+        return {}
+    return {"hardening": {"sshd": True if sshd is None else sshd}}

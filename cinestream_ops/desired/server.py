@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cinestream_ops.desired import firewall, mongodb, nginx, places, specs
+from cinestream_ops.desired import firewall, hardening, mongodb, nginx, places, specs
 from cinestream_ops.desired.scene import Scene
 from cinestream_ops.desired.shipped import Shipped
 from cinestream_ops.desired.texts import file
@@ -50,6 +50,7 @@ def items(scene: Scene, shipped: Shipped) -> Iterator[Item]:
     yield from units()
     yield from upgrades(scene.server)
     yield from firewall.of_server()
+    yield from hardening.of_server(scene)
     yield from mongodb.of_server(scene)
     yield from nginx.of_server(scene)
 

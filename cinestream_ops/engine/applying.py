@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import getpass
 import socket
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,11 +21,13 @@ from cinestream_ops.channel.conversation import (
 )
 from cinestream_ops.engine.carried import Carried
 from cinestream_ops.engine.planning import NOTHING, uploads
-from cinestream_ops.errors import OpsError, StrangeAnswer, UnknownHostKey
+from cinestream_ops.errors import OpsError, Refused, StrangeAnswer, UnknownHostKey, Unreachable
 from cinestream_ops.plan import Plan
 from cinestream_ops.state import items, steps
 from cinestream_ops.state.items import EnvFile
 from cinestream_ops.state.steps import PUT
+
+TRIES, PAUSE = 3, 1.0  # of a second connection, and seconds between two
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ def order(plan: Plan, doing: str, wait: float, batch: int) -> dict[str, Any]:
         "doing": doing,
         "wait": wait,
         "batch": batch,
-        "fresh": plan.touches_firewall,
+        "fresh": plan.touches_access,
         "specs": plan.specs if plan.touches_specs else None,
     }
 
@@ -105,8 +108,25 @@ def commit(conversation: Conversation, token: str | None) -> None:
     """The word that keeps the change; with a *token*, only if a new connection can bring it."""
     if token is None:
         conversation.send({"do": "commit"})
-        return
-    assert conversation.target, "a conversation that changes a firewall knows its target"
+    else:
+        vouched(conversation, token)
+
+
+def vouched(conversation: Conversation, token: str, tries: int = TRIES) -> None:
+    try:
+        vouch(conversation, token)
+    except Unreachable as error:
+        if tries == 1:
+            raise Refused(
+                f"a second connection did not get in, so the change is undone: {error}", error.hint
+            ) from error
+        # sshd, told to read its files anew, is away for a moment.
+        time.sleep(PAUSE)
+        vouched(conversation, token, tries - 1)
+
+
+def vouch(conversation: Conversation, token: str) -> None:
+    assert conversation.target, "a conversation that changes who gets in knows its target"
     with converse(conversation.target, ask_host_key=never, **conversation.options) as second:
         second.ask({"do": "vouch", "token": token})
 

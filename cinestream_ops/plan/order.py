@@ -33,6 +33,7 @@ from cinestream_ops.state.items import (
     MongoUser,
     Package,
     Release,
+    Sshd,
     Symlink,
     Table,
     Trial,
@@ -56,6 +57,7 @@ from cinestream_ops.state.steps import (
 KINDS: tuple[type[Item], ...] = (
     Heir, Package, User, Directory, EnvFile, File, MongoUser, MongoIndexes, Check, Hook, Trial,
     Symlink, Absent, Archive, Release, Venv, Unit, Table, MongoAdmin,
+    Sshd,
 )  # fmt: skip
 VERBS = (PUT, RESTART, RELOAD, REMOVE)
 PREPARED: tuple[type[Item], ...] = (Package, User, Directory, Archive, Release, Venv)
@@ -201,7 +203,7 @@ def late(step: Step) -> bool:
 
 
 def running(step: Step) -> bool:
-    return isinstance(step.item, Unit | Table | MongoAdmin) or is_last(step.item)
+    return isinstance(step.item, Unit | Table | MongoAdmin | Sshd) or is_last(step.item)
 
 
 def enables(step: Step) -> bool:

@@ -23,6 +23,7 @@ from cinestream_ops.state.items import (
     Package,
     Release,
     Remains,
+    Sshd,
     Symlink,
     Table,
     Trial,
@@ -63,10 +64,10 @@ class Plan:
         return bool(self.steps)
 
     @property
-    def touches_firewall(self) -> bool:
+    def touches_access(self) -> bool:
         """Whether the commit must come over a second, fresh connection."""
         return any(
-            isinstance(step.item, Table) or step.key == "unit:cinestream-firewall.service"
+            isinstance(step.item, Sshd | Table) or step.key == "unit:cinestream-firewall.service"
             for step in self.steps
         )
 

@@ -31,6 +31,7 @@ from cinestream_ops.state.items import (
     Release,
     Remains,
     SiteJournal,
+    Sshd,
     Table,
     Tree,
     Trial,
@@ -166,6 +167,7 @@ def common(item: Item) -> str:
         Database: "MongoDB database",
         Venv: "virtual environment",
         Release: "release",
+        Sshd: "sshd's rule that keys alone log in,",
         Tree: "everything in",
         SiteJournal: "journal of",
     }

@@ -18,13 +18,14 @@ from cinestream_ops.state.items import (
     Fact,
     File,
     Release,
+    Sshd,
     Symlink,
     User,
     Venv,
 )
 from cinestream_ops.state.steps import PUT, Step
 
-PLACED = (Archive, Directory, EnvFile, File, Release, Symlink, Venv)
+PLACED = (Archive, Directory, EnvFile, File, Release, Sshd, Symlink, Venv)
 # Folders of our own, in which an owner changes specs by hand.
 OURS = (f"{paths.SPECS}/", f"{paths.LIBRARY}/")
 

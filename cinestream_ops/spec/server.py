@@ -50,6 +50,12 @@ def nothing_asked() -> Mongo:
     return Mongo.model_validate({})
 
 
+class Hardening(Model):
+    """What of the server itself is made harder to get into; what is not named is left alone."""
+
+    sshd: bool | None = Field(None, description="true: keys alone log in, by sshd's own files")
+
+
 class Server(Model):
     """What all sites share."""
 
@@ -61,6 +67,9 @@ class Server(Model):
         HttpsUrl(LETS_ENCRYPT), description="the certificate authority's directory"
     )
     mongodb: Mongo = Field(default_factory=nothing_asked, description="where databases live")
+    hardening: Hardening | None = Field(
+        None, description="what is made harder to get into; `setup` writes it"
+    )
     unattended_upgrades: bool = Field(
         True, description="true: the distribution's security updates install themselves"
     )

@@ -326,6 +326,20 @@ class Table(Item):
 
 
 @dataclass(frozen=True)
+class Sshd(Item):
+    """A file of sshd's, and the *settings* that sshd has then, named as by `sshd -T` (sshd(8))."""
+
+    kind = "sshd"
+    path: str
+    content: bytes
+    settings: Tuple[Tuple[str, str], ...]
+
+    @property
+    def mark(self) -> Dict[str, Any]:
+        return {**File(self.path, self.content).mark, "settings": dict(self.settings)}
+
+
+@dataclass(frozen=True)
 class MongoAdmin(Item):
     """The administrator whose URI stands under *env_key* of the file *env_path*."""
 
@@ -493,8 +507,8 @@ KINDS: Dict[str, Type[Item]] = {
     kind.kind: kind
     for kind in (
         File, EnvFile, Directory, Symlink, Absent, User, Package, Archive, Release, Venv, Check,
-        Hook, Trial, Unit, Table, MongoAdmin, MongoUser, MongoIndexes, Certificate, Heir, Remains,
-        Tree, Database, SiteJournal, Fence, Daemon, Gate,
+        Hook, Trial, Unit, Table, Sshd, MongoAdmin, MongoUser, MongoIndexes, Certificate, Heir,
+        Remains, Tree, Database, SiteJournal, Fence, Daemon, Gate,
     )
 }  # fmt: skip
 # What is done and leaves nothing to be looked at.
