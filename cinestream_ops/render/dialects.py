@@ -22,6 +22,7 @@ DIALECTS = {
     "logrotate": re.compile(r"[\w./-]+", re.ASCII),
     "apt": re.compile(r"[\w./-]+", re.ASCII),
     "shell": re.compile(r"[\w/][\w./-]*", re.ASCII),
+    "ssh": re.compile(r"[\w./-]+", re.ASCII),
 }
 
 

@@ -17,7 +17,7 @@ from cinestream_ops import desired
 from cinestream_ops.desired import Shipped
 from cinestream_ops.spec import toml
 from cinestream_ops.state.facts import Machine
-from cinestream_ops.state.items import File, Item
+from cinestream_ops.state.items import File, Item, Sshd
 
 CASES = Path(__file__).parent / "cases"
 DIVIDER = "──────── "
@@ -55,7 +55,7 @@ def files(items: Mapping[str, tuple[Item, ...]]) -> dict[str, str]:
         item.path: item.content.decode()
         for each in items.values()
         for item in each
-        if isinstance(item, File)
+        if isinstance(item, File | Sshd)
     }
 
 
