@@ -64,9 +64,12 @@ def do(step: Step, kit: Kit) -> None:
     assert isinstance(item, Sshd)
     if step.verb == PUT:
         refuse_unfit(kit)
+    before = disk.fact(file(item))
     disk.do(replace(step, item=file(item)), kit)
-    if kit.booting:
-        return  # it starts with what is there now
+    # At boot, it starts with what is there now; and a reload would bring in what others have
+    # written, which may be what we refused.
+    if kit.booting or before == disk.fact(file(item)):
+        return
     kit.run(["systemctl", "try-reload-or-restart", UNIT], PATIENCE)
     if step.verb == PUT:
         refuse_overruled(item)

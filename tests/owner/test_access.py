@@ -42,7 +42,7 @@ def test_keys_alone_log_in(rough: Standing):
 
 
 def test_a_file_that_sshd_reads_before_ours_is_told_and_not_called_done(rough: Standing):
-    theirs = "/etc/ssh/sshd_config.d/000-mine.conf"
+    theirs = "/etc/ssh/sshd_config.d/00-a.conf"
     with rough.host.meanwhile(f"echo 'X11Forwarding yes' >{theirs}", f"rm {theirs}"):
         pending = rough.owner.tries("plan --exit-code")
         said = rough.owner.tries("apply --yes")
