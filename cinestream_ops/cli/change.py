@@ -63,15 +63,16 @@ def make(
             report=report(plan),
         )
 
+    def remember() -> None:
+        origins.remember(session.target, carried.origins)
+
     try:
-        stands = make_true(session, plan, asked, work, doing=doing, brought=carried.origins)
+        make_true(session, plan, asked, work, doing=doing, brought=carried.origins, once=remember)
     except Refused as error:
         if type(error) is Refused:
             warn_of_the_ill(session, plan)
             findings.tell(clocks.findings(session.found.ahead))
         raise
-    if stands:
-        origins.remember(session.target, carried.origins)
     return plan
 
 
@@ -84,12 +85,14 @@ def make_true(
     doing: str,
     also: Mapping[str, Any] = {},
     brought: origins.Origins = origins.NONE,
-) -> bool:
+    once: Callable[[], None] = lambda: None,
+) -> None:
     """
     Show *plan*, with the code that is *brought*; have it made true by *work*, unless the owner says
-    otherwise; tell what came of it.  Whether it is true now.
+    otherwise; tell what came of it.
 
-    Programs are told *also*.
+    Programs are told *also*.  What is to be done *once* it is true is done also where something
+    could not be removed, which raises `OpsError`.
     """
     diffs = engine.diffs(session.conversation, plan) if asked.diff else {}
     plans.tell(plan, diffs, asked, brought)
@@ -105,8 +108,9 @@ def make_true(
     if asked.as_json:
         result = {"doing": doing, "changed": came is not None, "follow_ups": aftermath.data(came)}
         show.data({**result, **also, **plans.data(plan, diffs, brought)})
+    if came is not None or not (plan or asked.plan_only):
+        once()
     aftermath.refuse_left(came or ())
-    return came is not None or not (plan or asked.plan_only)
 
 
 def is_wanted(plan: Plan, asked: Changing) -> bool:

@@ -57,8 +57,11 @@ def make(host: Session, made: Cloning, asked: Changing, doing: str) -> None:
         return cloning.clone(host.conversation, made, doing=doing, wait=asked.wait, report=report)
 
     tell(made, sizes, asked)
-    if change.make_true(host, plan, asked, work, doing=doing, also={"copied": sizes}):
+
+    def inherit() -> None:
         origins.inherit(host.target, made.was.name, made.site.name)
+
+    change.make_true(host, plan, asked, work, doing=doing, also={"copied": sizes}, once=inherit)
 
 
 def tell(made: Cloning, sizes: Mapping[str, int], asked: Changing) -> None:

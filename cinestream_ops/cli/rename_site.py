@@ -44,8 +44,11 @@ def make(host: Session, found: Renaming, asked: Changing, doing: str) -> None:
         )
 
     tell(found)
-    if change.make_true(host, plan, asked, work, doing=doing):
+
+    def inherit() -> None:
         origins.inherit(host.target, found.was.name, found.site.name)
+
+    change.make_true(host, plan, asked, work, doing=doing, once=inherit)
 
 
 def tell(found: Renaming) -> None:
