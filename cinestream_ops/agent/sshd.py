@@ -66,11 +66,11 @@ def do(step: Step, kit: Kit) -> None:
         refuse_unfit(kit)
     before = disk.fact(file(item))
     disk.do(replace(step, item=file(item)), kit)
-    # At boot, it starts with what is there now; and a reload would bring in what others have
-    # written, which may be what we refused.
-    if kit.booting or before == disk.fact(file(item)):
-        return
-    kit.run(["systemctl", "try-reload-or-restart", UNIT], PATIENCE)
+    if kit.booting:
+        return  # it starts with what is there now
+    # A reload brings in what others have written, too, which may be what we refused.
+    if before != disk.fact(file(item)):
+        kit.run(["systemctl", "try-reload-or-restart", UNIT], PATIENCE)
     if step.verb == PUT:
         refuse_overruled(item)
 
