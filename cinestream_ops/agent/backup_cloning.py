@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from subprocess import PIPE
-from typing import Any, Dict
+from typing import Any, Dict, List
 
 from cinestream_ops.agent import (
     backup_data,
@@ -29,7 +29,7 @@ from cinestream_ops.agent.backup_staging import Order
 from cinestream_ops.agent.erase import weight
 from cinestream_ops.agent.kit import Kit
 from cinestream_ops.agent.refused import Refused
-from cinestream_ops.state import paths
+from cinestream_ops.state import homes, paths
 
 
 def weighed(order: Order, kit: Kit) -> Dict[str, Any]:
@@ -45,7 +45,7 @@ def weighed(order: Order, kit: Kit) -> Dict[str, Any]:
     ours = 2 * found["release"] + weight(f"{was['home']}/venv/") + found["data"]
     hint = "make room there" + (", or leave the data out: `--without-data`" if was["data"] else "")
     refuse_full({paths.SITES: ours, f"{paths.MONGODB}/data": found["database"]}, was["home"], hint)
-    return found
+    return {**found, "moving": moving(was["user"], order["anew"])}
 
 
 def refuse_full(needed: Dict[str, int], home: str, hint: str) -> None:
@@ -71,7 +71,7 @@ def cloned(order: Order, kit: Kit) -> Dict[str, Any]:
 
 def copied(order: Order, kit: Kit) -> Dict[str, Any]:
     was, home, user = order["from"], order["home"], order["user"]
-    content = variables(f"{was['home']}/.env", order["anew"])
+    content = variables(was["user"], user, order["anew"])
     backup_staging.env(f"{home}/.env", user, content)
     told: Dict[str, Any] = {"snapshot": False}
     if order["release"]:
@@ -84,11 +84,27 @@ def copied(order: Order, kit: Kit) -> Dict[str, Any]:
     return told
 
 
-def variables(path: str, anew: Any) -> bytes:
-    """The entries of the `.env` at *path*, but for those that the new site gets of its own."""
-    entries = dotenv.entries(env.text(path))
-    kept = "".join(f"{entry}\n" for name, entry in entries.items() if name not in anew)
-    return kept.encode(errors="surrogateescape")
+def variables(old: str, new: str, anew: Any) -> bytes:
+    """
+    The entries of the `.env` of the site *old*, but for those that *new* gets of its own.
+
+    What leads to the old home leads to the new one: there the data is, or a copy of it.
+    """
+    kept = "".join(f"{entry}\n" for name, entry in entries(old).items() if name not in anew)
+    return homes.moved(kept, old, new).encode(errors="surrogateescape")
+
+
+def entries(site: str) -> Dict[str, str]:
+    return dotenv.entries(env.text(f"{paths.SITES}/{site}/.env"))
+
+
+def moving(old: str, anew: Any) -> List[str]:
+    """The names of the variables of the site *old* that lead into its home."""
+    return [
+        name
+        for name, entry in entries(old).items()
+        if name not in anew and homes.moved(entry, old, "") != entry
+    ]
 
 
 def release(source: str, user: str, to: Dict[str, str], kit: Kit) -> None:

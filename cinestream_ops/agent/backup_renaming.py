@@ -40,8 +40,7 @@ def renamable(order: Order, kit: Kit) -> Dict[str, Any]:
         )
     for unit in (f"{was['user']}-refresh.service", f"cinestream-backup-{was['user']}.service"):
         refuse_busy(unit)
-    backup_cloning.weighed(order, kit)
-    return {}
+    return {"moving": backup_cloning.weighed(order, kit)["moving"]}
 
 
 def names(folder: str) -> "set[str]":

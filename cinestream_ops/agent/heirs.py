@@ -49,7 +49,7 @@ def do(step: Step, kit: Kit) -> None:
 
 def inherit(heir: Heir, kit: Kit) -> None:
     same_account(heir, kit)
-    variables = backup_cloning.variables(f"{home(heir.of)}/.env", heir.anew)
+    variables = backup_cloning.variables(heir.of, heir.user, heir.anew)
     backup_staging.env(f"{home(heir.user)}/.env", heir.user, variables)
     if heir.blob:
         name = release(heir)

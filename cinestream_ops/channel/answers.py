@@ -276,6 +276,11 @@ class Weighed(TypedDict):
     release: int
     data: int
     database: int
+    moving: list[Said]
+
+
+class Renamable(TypedDict):
+    moving: list[Said]
 
 
 class Faulty(TypedDict):
@@ -333,6 +338,7 @@ LAST: Mapping[str, tuple[str, Any]] = {
     "backup stage": ("backup", Staged),
     "backup clone": ("backup", Cloned),
     "backup weigh": ("backup", Weighed),
+    "backup renamable": ("backup", Renamable),
 }
 
 

@@ -60,6 +60,7 @@ from cinestream_ops.errors import BadSpec, OpsError
 from cinestream_ops.spec import names, toml
 from cinestream_ops.spec.backup import DATA, AgeLock, Manifest
 from cinestream_ops.spec.secret import Secret
+from cinestream_ops.state import homes
 
 COLUMNS = {
     "site": "site", "folder": "folder", "taken": "taken", "host": "host", "size": "size",
@@ -224,7 +225,7 @@ def restore(
             if without_domains:
                 site = toml.edited(site, {"domains": []})
             backups_restoring.refuse_small_server(found, host.found)
-            kept = backups_restoring.env_for(site, env, left_out)
+            kept = homes.moved(backups_restoring.env_for(site, env, left_out), found.site, name)
             restoring = Restoring(there, found, site, kept)
             make(host, restoring, asked, f"backup restore {name}")
 

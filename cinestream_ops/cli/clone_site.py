@@ -6,7 +6,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cinestream_ops.cli import capacity, change, deploying, origins, session, show, words
+from cinestream_ops.cli import (
+    capacity,
+    change,
+    deploying,
+    origins,
+    rename_site,
+    session,
+    show,
+    words,
+)
 from cinestream_ops.cli.change import Reporting
 from cinestream_ops.cli.options import (
     NONE,
@@ -50,13 +59,14 @@ def clone_site(
 def make(host: Session, made: Cloning, asked: Changing, doing: str) -> None:
     house = host.house.with_site(made.site)
     capacity.warn(house, host.found.facts.machine)
-    sizes = cloning.weigh(host.conversation, host.found, made)
+    sizes, moving = cloning.weigh(host.conversation, host.found, made)
     plan = cloning.plan_of(host.conversation, host.found, made, {made.site.name})
 
     def work(report: Reporting) -> Outcome:
         return cloning.clone(host.conversation, made, doing=doing, wait=asked.wait, report=report)
 
     tell(made, sizes, asked)
+    rename_site.tell_moving(moving, made.was.name, made.site.name)
 
     def inherit() -> None:
         origins.inherit(host.target, made.was.name, made.site.name)

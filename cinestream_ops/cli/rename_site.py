@@ -30,7 +30,7 @@ def rename_site(name: OldSiteName, new: NewSiteName, asked: Changing) -> None:
 
 
 def make(host: Session, found: Renaming, asked: Changing, doing: str) -> None:
-    plan = renaming.plan_of(host.conversation, host.found, found)
+    plan, moving = renaming.plan_of(host.conversation, host.found, found)
 
     def work(report: Reporting) -> Outcome:
         return renaming.rename(
@@ -44,11 +44,19 @@ def make(host: Session, found: Renaming, asked: Changing, doing: str) -> None:
         )
 
     tell(found)
+    tell_moving(moving, found.was.name, found.site.name)
 
     def inherit() -> None:
         origins.inherit(host.target, found.was.name, found.site.name)
 
     change.make_true(host, plan, asked, work, doing=doing, once=inherit)
+
+
+def tell_moving(names: list[str], old: str, new: str) -> None:
+    """The variables that lead into one home, and will lead into the other."""
+    if names:
+        listed = ", ".join(f"`{name}`" for name in names)
+        show.say(f"In {listed}, `/var/www/{old}` becomes `/var/www/{new}`")
 
 
 def tell(found: Renaming) -> None:

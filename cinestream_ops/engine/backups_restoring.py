@@ -19,6 +19,7 @@ from cinestream_ops.engine.applying import Outcome, apply
 from cinestream_ops.engine.backups import answered, collections, has_database, saving
 from cinestream_ops.engine.backups_folder import Stored, content
 from cinestream_ops.engine.carried import Carried
+from cinestream_ops.engine.cloning import at_home
 from cinestream_ops.engine.looking import Found, look
 from cinestream_ops.engine.planning import plan
 from cinestream_ops.errors import BadSpec, Fault, OpsError
@@ -73,7 +74,8 @@ def site_of(
     kept = {key: value for key, value in table.items() if key not in FORGOTTEN}
     # It is loaded under the name of the site, whatever it was called.
     called = {"database": bool(kept["database"])} if "database" in kept else {}
-    site = toml.site(name, {**without(kept, left_out), **digests, **called})
+    table = at_home({**without(kept, left_out), **digests, **called}, saved.site, name)
+    site = toml.site(name, table)
     if saved.database and not has_database(found, site):
         raise OpsError(
             f"`{name}` has a database, and this server has no MongoDB",

@@ -25,6 +25,7 @@ from cinestream_ops.plan import Plan
 from cinestream_ops.spec import ports, toml
 from cinestream_ops.spec.reserved import DATABASE_ENVIRONMENT
 from cinestream_ops.spec.site import Site
+from cinestream_ops.state import homes
 from cinestream_ops.state.items import File, Release, digest, words
 
 # What is of the first site alone.
@@ -55,7 +56,13 @@ def site_of(was: Site, found: Found, name: str, asked: Mapping[str, Any], moment
     table = {**kept, **more, **asked, **called, "deployed": moment}
     size = table.get("reserve", was.reserve)
     port = ports.next_port(found.house, found.facts.listeners, size)
-    return toml.site(name, {**table, "port": port})
+    return toml.site(name, {**at_home(table, was.name, name), "port": port})
+
+
+def at_home(table: Mapping[str, Any], old: str, new: str) -> dict[str, Any]:
+    """*table* of the site *new*, whose variables lead where those of *old* do in its own home."""
+    env = {key: homes.moved(text, old, new) for key, text in table.get("env", {}).items()}
+    return {**table, **({"env": env} if env else {})}
 
 
 def is_more(was: Site, asked: Mapping[str, Any]) -> bool:
@@ -103,16 +110,19 @@ def order(found: Found, cloning: Cloning) -> dict[str, Any]:
     }
 
 
-def weigh(conversation: Conversation, found: Found, cloning: Cloning) -> dict[str, int]:
+def weigh(
+    conversation: Conversation, found: Found, cloning: Cloning
+) -> tuple[dict[str, int], list[str]]:
     """
-    The bytes of the release, the data and the database that are to be copied.
+    The bytes of the release, the data and the database that are to be copied; and the names of the
+    variables that lead into the home of the first site, and will lead into that of the second.
 
     Raises `Refused` when something stands where they would be put, or there is no room for them.
     """
     asked = order(found, cloning)
     answered(conversation, {**asked, "act": "occupied"})
     told = answered(conversation, {**asked, "act": "weigh"})
-    return {part: told[part] for part in ("release", "data", "database")}
+    return {part: told[part] for part in ("release", "data", "database")}, told["moving"]
 
 
 def plan_of(

@@ -58,7 +58,8 @@ def site_of(was: Site, found: Found, name: str) -> Site:
     kept = {key: value for key, value in toml.told(was).items() if key not in FORGOTTEN}
     called = was.database_name if saving(found, was)["database"] else was.database
     port = ports.next_port(found.house, found.facts.listeners, was.reserve)
-    return toml.site(name, {**kept, "port": port, "database": called == name or called})
+    here = cloning.at_home(kept, was.name, name)
+    return toml.site(name, {**here, "port": port, "database": called == name or called})
 
 
 def renaming(conversation: Conversation, was: Site, site: Site) -> Renaming:
@@ -80,18 +81,19 @@ def order(found: Found, renaming: Renaming, doing: str, wait: float) -> dict[str
             "release": places.release(was),
         },
         "release": bool(site.release),
+        "anew": sorted(anew(site)),
     }
 
 
-def plan_of(conversation: Conversation, found: Found, renaming: Renaming) -> Plan:
+def plan_of(conversation: Conversation, found: Found, renaming: Renaming) -> tuple[Plan, list[str]]:
     """
-    The steps to the new name; changes nothing.
+    The steps to the new name, and the variables that lead into the old home; changes nothing.
 
     Raises `Refused` where something stands in the way of it, or beside the old one.
     """
     was, site = renaming.was, renaming.site
     house = renaming.wanted(found.house)
-    answered(conversation, {**order(found, renaming, "", 0), "act": "renamable"})
+    told = answered(conversation, {**order(found, renaming, "", 0), "act": "renamable"})
     release = Release(places.release(site), site.release)
     # The heir brings it along.
     there = {release.key: release.mark} if site.release else {}
@@ -108,13 +110,17 @@ def plan_of(conversation: Conversation, found: Found, renaming: Renaming) -> Pla
     )
     # A release that runs already does not go live.
     steps = tuple(step for step in whole.steps if not isinstance(step.item, Hook))
-    return replace(whole, steps=steps)
+    return replace(whole, steps=steps), told["moving"]
 
 
 def heir(renaming: Renaming) -> Heir:
     was, site = renaming.was, renaming.site
-    anew = tuple(sorted(DATABASE_ENVIRONMENT)) if site.database else ()
-    return Heir(site.user, was.user, site.release, anew)
+    return Heir(site.user, was.user, site.release, tuple(sorted(anew(site))))
+
+
+def anew(site: Site) -> frozenset[str]:
+    """The variables that it gets of its own."""
+    return DATABASE_ENVIRONMENT if site.database else frozenset()
 
 
 def rename(

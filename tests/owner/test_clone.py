@@ -49,7 +49,8 @@ def market(rough: Standing) -> Iterator[Standing]:
     host.runs(PYTHON, "-c", MONGO + FILL, "market")
     host.sh("cd /var/www/market/data && echo kept >note && mkdir in && echo deep >in/it")
     host.sh("chown -R market: /var/www/market/data; chmod 600 /var/www/market/data/note")
-    host.sh("echo BY_HAND=yes >>/var/www/market/.env")
+    owner.types("env set market STORE=sqlite:////var/www/market/data/shop.db --yes")
+    host.sh("printf 'BY_HAND=yes\nNOTES=/var/www/market/data/in\n' >>/var/www/market/.env")
     yield rough
     for site in ("market", "stage"):
         owner.tries(f"remove-site {site} --purge --yes")
@@ -88,6 +89,8 @@ def test_the_plan_says_what_is_copied_and_changes_nothing(market: Standing):
     assert "database of `market`" in said.out
     assert "start 2 workers `stage@" in said.out
     assert "of-the-owner" not in said.out + said.err
+    told = "`NOTES`, `STORE`, `/var/www/market` becomes `/var/www/stage`"
+    assert told in said.err or told.replace("`NOTES`, `STORE`", "`STORE`, `NOTES`") in said.err
     assert [] == left(market, "stage")
 
 
@@ -113,6 +116,12 @@ def test_its_keys_are_its_own_and_the_owners_are_the_same(market: Standing):
         assert variable(market, "market", name) != variable(market, "stage", name)
     for name in owners:
         assert variable(market, "market", name) == variable(market, "stage", name)
+
+
+def test_what_leads_into_the_home_of_the_first_leads_into_its_own(market: Standing):
+    for name, path in (("STORE", "data/shop.db"), ("NOTES", "data/in")):
+        assert f"/var/www/stage/{path}" in variable(market, "stage", name)
+        assert f"/var/www/market/{path}" in variable(market, "market", name)
 
 
 def test_it_leads_to_the_domain_that_was_named_and_to_no_other(market: Standing):

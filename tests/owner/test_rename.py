@@ -153,6 +153,7 @@ def test_the_plan_says_what_becomes_of_it_and_changes_nothing(library: Standing)
 def test_a_site_gets_another_name_and_nobody_notices(library: Standing):
     owner, lab = library.owner, library.host.lab
     held = {f"127.0.0.1:{port}" for port in library.host.workers("book")}
+    library.host.sh("echo STORE=sqlite:////var/www/book/data/x.db >>/var/www/book/.env")
 
     with (
         Prober(lab, DOMAIN) as prober,
@@ -163,6 +164,8 @@ def test_a_site_gets_another_name_and_nobody_notices(library: Standing):
         said = owner.types("rename-site book tome --yes")
         after = asked(writers, "GET", "/session")
 
+    assert "In `STORE`, `/var/www/book` becomes `/var/www/tome`" in said.err
+    assert "STORE=sqlite:////var/www/tome/data/x.db" in library.host.sh("cat /var/www/tome/.env")
     assert "Done: rename-site book tome" in said.err
     assert ([], []) == (prober.failures, writers.failures)
     assert {200} == set(visitors.statuses)
