@@ -76,9 +76,10 @@ def journal(agent: Agent, _: Order) -> None:
 
 
 def examine(agent: Agent, order: Order) -> None:
-    from cinestream_ops.agent import examine
+    from cinestream_ops.agent import accounts, examine
 
-    agent.tell("findings", findings=examine.examine(order.get("wait", 0)))
+    keyless = accounts.shut_out() if order.get("keys") else ()
+    agent.tell("findings", findings=[*examine.examine(order.get("wait", 0)), *keyless])
 
 
 def check_domain(agent: Agent, order: Order) -> None:

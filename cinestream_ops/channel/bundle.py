@@ -33,7 +33,7 @@ QUESTIONS: Mapping[str, tuple[str, ...]] = {
     "run": ("run",),
     "backup": ("backup", "mongo_program", "tools"),
     "journal": ("journal",),
-    "examine": ("examine",),
+    "examine": ("accounts", "examine"),
     "check-domain": ("domains", "served"),
     "clear-up": (
         "recover",

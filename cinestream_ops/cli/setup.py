@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -30,10 +31,11 @@ def setup(options: SetupOptions, asked: Changing, name: ServerName = "") -> None
     """
     asked = replace(asked, server=name or asked.server)
     with session.opened(asked) as host:
-        examine(host, asked)
-        brought = mongodb.chosen(host, options)
-        keys = {**told(options, host.target, host.house.server), "mongodb": brought.table}
         there = host.house.server
+        keys = told(options, host.target, there)
+        examine(host, asked, keys=closes(there, keys))
+        brought = mongodb.chosen(host, options)
+        keys = {**keys, "mongodb": brought.table}
         server = toml.edited_server(there, keys) if there else toml.server(keys)
         change.make(
             host,
@@ -45,9 +47,15 @@ def setup(options: SetupOptions, asked: Changing, name: ServerName = "") -> None
         )
 
 
-def examine(host: Session, asked: Changing) -> None:
+def closes(there: Server | None, keys: Mapping[str, Any]) -> bool:
+    """Whether passwords open nothing any more, which they did before."""
+    before = there.hardening if there else None
+    return bool(keys.get("hardening", {}).get("sshd")) and not (before and before.sshd)
+
+
+def examine(host: Session, asked: Changing, *, keys: bool) -> None:
     """One report of everything, before the first change; `Refused` if something is in the way."""
-    examined = engine.examine(host.conversation, asked.wait or PATIENCE)
+    examined = engine.examine(host.conversation, asked.wait or PATIENCE, keys=keys)
     found = [*examined, *clocks.findings(host.found.ahead)]
     findings.tell(found)
     if count := sum(finding["level"] == findings.STOP for finding in found):

@@ -116,9 +116,13 @@ def history(conversation: Conversation) -> list[dict[str, Any]]:
     return list(conversation.ask({"do": "history"})["entries"])
 
 
-def examine(conversation: Conversation, wait: float = 0) -> list[Finding]:
-    """What stands in the way of a set-up; waits up to *wait* seconds for what passes by itself."""
-    return list(conversation.ask({"do": "examine", "wait": wait})["findings"])
+def examine(conversation: Conversation, wait: float = 0, *, keys: bool = False) -> list[Finding]:
+    """
+    What stands in the way of a set-up; waits up to *wait* seconds for what passes by itself.
+
+    If *keys* alone are to log in, also who has none.
+    """
+    return list(conversation.ask({"do": "examine", "wait": wait, "keys": keys})["findings"])
 
 
 def check_domain(conversation: Conversation, names: Sequence[str]) -> list[Finding]:
