@@ -35,6 +35,4 @@ def of_check(site: Site) -> tuple[str, ...]:
     """What systemd is told of one that only imports: it ends at once, and leaves nothing."""
     # It reads the `.env` by itself, as a worker does.
     kept = (each for each in properties(site) if not each.startswith("EnvironmentFile="))
-    # `ProtectSystem=strict` leaves `/run/lock` writable beside `ProtectProc=` (systemd 252).
-    own = "TemporaryFileSystem=/dev/shm:mode=1777 /run/lock:ro"
-    return (*kept, "KillSignal=SIGKILL", own)
+    return (*kept, "KillSignal=SIGKILL")

@@ -150,3 +150,34 @@ def test_a_backup_whose_reader_is_killed_is_none(
     assert any(PACKER in command for command, _ in noted(attacked.host))
     assert 1 == said.code, said.err
     assert [] == [*(tmp_path / "mallory").iterdir()]
+
+
+# Every folder in which a worker may make a file, but for those of its own processes.
+WRITABLE = """
+import os
+for folder, folders, _ in os.walk("/"):
+    folders[:] = [] if folder in ("/proc", "/sys") else folders
+    path = os.path.join(folder, "mallory-was-here")
+    try:
+        open(path, "w").close()
+    except OSError:
+        continue
+    print(folder)
+"""
+
+
+def test_a_worker_makes_files_in_no_folder_that_others_see(attacked: Standing, mallory: Tenant):
+    found = mallory.python(WRITABLE).out.split()
+
+    seen = attacked.host.sh(
+        "find / -xdev -name mallory-was-here; find /dev /run -name mallory-was-here"
+    )
+    places = {"/tmp", "/var/tmp", "/dev/shm", "/var/www/mallory/data"}
+    assert places <= set(found)
+    assert {"/var/www/mallory/data/mallory-was-here"} == {
+        path
+        for path in seen.splitlines()
+        # What systemd keeps the `/tmp` of a unit in is root's alone.
+        if "/systemd-private-" not in path
+    }
+    assert {path for path in found if not path.startswith(tuple(places))} == set()
