@@ -15,13 +15,13 @@ from cinestream_ops.agent.kinds import RESTORE
 from cinestream_ops.agent.kit import Kit
 from cinestream_ops.agent.refused import Refused
 from cinestream_ops.state.items import Fact, Item, Table
-from cinestream_ops.state.steps import Step
+from cinestream_ops.state.steps import REMOVE, Step
 
 PATIENCE = 30  # seconds
 # Without handles and counters, nor whom connections are counted for: nft(8), "OPTIONS".
 # With several sets in one command, nft of Debian 12 finds the last one alone.
 LISTED = """nft -n -s -t list table $1 || exit 3
-for set in ports sites metadata metadata6; do nft -n list set $1 $set || exit 3; done"""
+for set in $3; do nft -n list set $1 $set || exit 3; done"""
 ALONE = ("unshare", "--net", "--")
 NO_NETWORK = 1
 EXPECTED = f'nft -f "$2" || exit 3\n{LISTED}'
@@ -34,7 +34,7 @@ def look(found: Sequence[Item]) -> Dict[str, Fact]:
 def fact(item: Item) -> Fact:
     """None if the kernel has no such table; else whether it is `whole`."""
     assert isinstance(item, Table)
-    words = ("sh", item.table, item.rules)
+    words = ("sh", item.table, item.rules, " ".join(item.sets))
     both = []
     try:
         both += [kits.started(["sh", "-c", LISTED, *words])]
@@ -54,20 +54,20 @@ def fact(item: Item) -> Fact:
 
 def back(step: Step) -> List[Step]:
     """Where there was none there will be none: it may be what keeps its owner out."""
-    if step.before is not None:
+    if step.before is not None and step.verb != REMOVE:
         return []
-    return [Step(RESTORE, step.item, None, step.phase, step.site)]
+    return [Step(RESTORE, step.item, step.before, step.phase, step.site)]
 
 
 def do(step: Step, kit: Kit) -> None:
     item = step.item
     assert isinstance(item, Table)
-    if step.verb == RESTORE:
+    if step.verb == REMOVE or (step.verb == RESTORE and step.before is None):
         if not kit.booting and fact(item) is not None:
             kit.run(["nft", "delete", "table", *item.table.split()], PATIENCE)
         return
-    if fact(item) == item.mark:
-        return  # its unit has just been started
+    if kit.booting or fact(item) == item.mark:
+        return  # its unit will be started, or just has been
     kit.run(["systemctl", "reload-or-restart", item.unit], PATIENCE)
     if fact(item) != item.mark:
         raise Refused(

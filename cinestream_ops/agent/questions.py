@@ -82,6 +82,12 @@ def examine(agent: Agent, order: Order) -> None:
     agent.tell("findings", findings=[*examine.examine(order.get("wait", 0)), *keyless])
 
 
+def inbound(agent: Agent, _: Order) -> None:
+    from cinestream_ops.agent import inbound
+
+    agent.tell("inbound", **inbound.inbound())
+
+
 def check_domain(agent: Agent, order: Order) -> None:
     from cinestream_ops.agent import domains, served
 
@@ -109,6 +115,7 @@ QUESTIONS: Dict[str, Callable[[Agent, Order], None]] = {
     "history": history,
     "journal": journal,
     "examine": examine,
+    "inbound": inbound,
     "check-domain": check_domain,
     "clear-up": clear_up,
 }

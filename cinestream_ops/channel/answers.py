@@ -191,6 +191,12 @@ class Findings(TypedDict):
     findings: list[Finding]
 
 
+class Inbound(TypedDict):
+    logins: list[int]
+    public: dict[str, Said]
+    firewall: Said
+
+
 class Checked(TypedDict):
     name: str
     token: dict[str, Any]
@@ -325,6 +331,7 @@ LAST: Mapping[str, tuple[str, Any]] = {
     "history": ("history", History),
     "journal": ("journal", Anything),
     "examine": ("findings", Findings),
+    "inbound": ("inbound", Inbound),
     "check-domain": ("findings", CheckedDomains),
     "clear-up": ("leftovers", Leftovers),
     "apply": ("done", Anything),

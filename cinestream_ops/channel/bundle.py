@@ -34,6 +34,7 @@ QUESTIONS: Mapping[str, tuple[str, ...]] = {
     "backup": ("backup", "mongo_program", "tools"),
     "journal": ("journal",),
     "examine": ("accounts", "examine"),
+    "inbound": ("inbound",),
     "check-domain": ("domains", "served"),
     "clear-up": (
         "recover",

@@ -420,6 +420,23 @@ LoginByKeys: TypeAlias = Annotated[
     bool | None, Option("--sshd/--no-sshd", help="Whether keys alone log in.", show_default=False)
 ]
 
+InboundFirewall: TypeAlias = Annotated[
+    bool | None,
+    Option(
+        "--inbound/--no-inbound",
+        help="Whether nobody connects but to SSH, 80, 443 and --open.",
+        show_default=False,
+    ),
+]
+OpenPorts: TypeAlias = Annotated[
+    list[str],
+    Option("--open", metavar="PORT/tcp|udp", help="With --inbound: a port that stays open."),
+]
+ClosedPorts: TypeAlias = Annotated[
+    list[str],
+    Option("--close", metavar="PORT/tcp|udp", help="With --inbound: a port that is closed."),
+]
+
 
 @dataclass(frozen=True)
 class SetupOptions:
@@ -433,6 +450,9 @@ class SetupOptions:
     mongo_uri_file: MongoUri = None
     no_unattended_upgrades: NoUpgrades = False
     sshd: LoginByKeys = None
+    inbound: InboundFirewall = None
+    opened: OpenPorts = ()  # type: ignore[assignment]  # a default of a dataclass may not be a list
+    closed: ClosedPorts = ()  # type: ignore[assignment]
 
 
 # Of a backup

@@ -10,7 +10,7 @@ from typing import Any
 
 from cinestream_ops import engine
 from cinestream_ops.channel.target import Target
-from cinestream_ops.cli import change, findings, mongodb, session, show
+from cinestream_ops.cli import change, findings, hardening, mongodb, session
 from cinestream_ops.cli.options import Changing, ServerName, SetupOptions
 from cinestream_ops.cli.session import Session
 from cinestream_ops.engine import Carried, clocks
@@ -33,7 +33,9 @@ def setup(options: SetupOptions, asked: Changing, name: ServerName = "") -> None
     with session.opened(asked) as host:
         there = host.house.server
         keys = told(options, host.target, there)
-        examine(host, asked, keys=closes(there, keys))
+        harder = hardening.chosen(host, options)
+        keys |= {"hardening": harder} if harder else {}
+        examine(host, asked, keys=closes(there, harder))
         brought = mongodb.chosen(host, options)
         keys = {**keys, "mongodb": brought.table}
         server = toml.edited_server(there, keys) if there else toml.server(keys)
@@ -47,10 +49,10 @@ def setup(options: SetupOptions, asked: Changing, name: ServerName = "") -> None
         )
 
 
-def closes(there: Server | None, keys: Mapping[str, Any]) -> bool:
+def closes(there: Server | None, harder: Mapping[str, Any]) -> bool:
     """Whether passwords open nothing any more, which they did before."""
     before = there.hardening if there else None
-    return bool(keys.get("hardening", {}).get("sshd")) and not (before and before.sshd)
+    return bool(harder.get("sshd")) and not (before and before.sshd)
 
 
 def examine(host: Session, asked: Changing, *, keys: bool) -> None:
@@ -70,18 +72,4 @@ def told(options: SetupOptions, target: Target, there: Server | None) -> dict[st
     keys: dict[str, Any] = {key: value for key, value in named.items() if value is not None}
     if options.no_unattended_upgrades:
         keys["unattended_upgrades"] = False
-    return keys | hardening(options, target, there)
-
-
-def hardening(options: SetupOptions, target: Target, there: Server | None) -> dict[str, Any]:
-    """
-    What the owner says now, else what they said before, else all of it.
-
-    Typed on the server itself there is no second way in to be tried: then it is left alone.
-    """
-    before = there.hardening if there else None
-    sshd = before.sshd if before and options.sshd is None else options.sshd
-    if sshd is None and target.local:
-        show.say("sshd is left as it is: `cinestream setup SERVER` from another machine hardens it")
-        return {}
-    return {"hardening": {"sshd": True if sshd is None else sshd}}
+    return keys

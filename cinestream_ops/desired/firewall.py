@@ -16,7 +16,8 @@ from cinestream_ops.state.items import Directory, File, Item, Table, Unit
 RULES = f"{paths.SPECS}/firewall.nft"
 SITES = f"{paths.SPECS}/nft"
 UNIT = "cinestream-firewall.service"
-TABLE = Table("inet cinestream", RULES, UNIT)
+TABLE = Table("inet cinestream", RULES, UNIT, ("ports", "sites", "metadata", "metadata6"))
+INBOUND = f"{paths.SPECS}/inbound.nft"
 # What flushes every table, also ours, when it starts, stops or is loaded anew.
 DISTRIBUTIONS = "nftables.service.d"
 # What a site's workers need of the database is a few connections each; what its refresh and its
@@ -29,6 +30,7 @@ class Rules:
     rules: str
     sites: str
     loader: str
+    inbound: str
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,9 @@ class Block:
     allowed: tuple[Allowed, ...]
 
 
-def of_server() -> Iterator[Item]:
-    context = Rules(RULES, SITES, paths.FIREWALL)
+def of_server(*, inbound: bool) -> Iterator[Item]:
+    """The table for the ports of workers, and what loads it, as well as the *inbound* one."""
+    context = Rules(RULES, SITES, paths.FIREWALL, INBOUND)
     yield Directory(SITES, 0o700)
     yield file(RULES, "nft/firewall.nft", context, mode=0o600)
     yield file(paths.FIREWALL, "shell/firewall", context, mode=0o755)
@@ -60,7 +63,7 @@ def of_server() -> Iterator[Item]:
     drop_in = places.unit(f"{DISTRIBUTIONS}/cinestream.conf")
     yield file(drop_in, "systemd/nftables-keep.conf", context)
     # All below SITES: the rules of a site that leaves are nobody's wish any more.
-    parts = (f"file:{RULES}", f"file:{SITES}/")
+    parts = (f"file:{RULES}", f"file:{SITES}/", *([f"file:{INBOUND}"] if inbound else []))
     yield Unit(UNIT, restart_on=(f"file:{places.unit(UNIT)}",), reload_on=parts)
     yield TABLE
 

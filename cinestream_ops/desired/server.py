@@ -49,7 +49,8 @@ def items(scene: Scene, shipped: Shipped) -> Iterator[Item]:
     yield from tools(shipped)
     yield from units()
     yield from upgrades(scene.server)
-    yield from firewall.of_server()
+    harder = scene.server.hardening
+    yield from firewall.of_server(inbound=bool(harder and harder.inbound))
     yield from hardening.of_server(scene)
     yield from mongodb.of_server(scene)
     yield from nginx.of_server(scene)

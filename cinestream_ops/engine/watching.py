@@ -125,6 +125,11 @@ def examine(conversation: Conversation, wait: float = 0, *, keys: bool = False) 
     return list(conversation.ask({"do": "examine", "wait": wait, "keys": keys})["findings"])
 
 
+def inbound(conversation: Conversation) -> dict[str, Any]:
+    """`logins`, the ports of sshd; `public`, by port who else listens; another's `firewall`."""
+    return conversation.ask({"do": "inbound"})
+
+
 def check_domain(conversation: Conversation, names: Sequence[str]) -> list[Finding]:
     """What the world knows about *names*, what this server serves, and who is `shut_out` here."""
     found = list(conversation.ask({"do": "check-domain", "names": list(names)})["findings"])

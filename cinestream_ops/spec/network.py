@@ -14,6 +14,29 @@ from cinestream_ops.spec.model import Model, Row
 from cinestream_ops.spec.words import NotAllowed, Word
 
 
+class Opening(Word):
+    """A port that may be connected to, with its protocol."""
+
+    rule = re.compile(r"[1-9][0-9]{0,4}/(tcp|udp)", re.ASCII)
+    refusal = "is no port with its protocol"
+    hint = "write it as in `8443/tcp` or `51820/udp`"
+
+    @classmethod
+    def spelled(cls, text: str) -> str:
+        if cls.rule.fullmatch(text) and int(text.partition("/")[0]) > 65535:
+            raise NotAllowed("is a port that does not exist", "ports are 1 to 65535")
+        return text
+
+    @property
+    def number(self) -> int:
+        return int(self.partition("/")[0])
+
+    @property
+    def protocol(self) -> str:
+        """`tcp` or `udp`."""
+        return self.partition("/")[2]
+
+
 class Peer(Word):
     """An address or a network, of IPv4 or IPv6, with a port if only that one is meant."""
 

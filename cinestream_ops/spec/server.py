@@ -4,12 +4,13 @@ The server itself, as its owner asked for it.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from cinestream_ops.spec.model import Model
+from cinestream_ops.spec.model import Model, Row
 from cinestream_ops.spec.names import Digest, Email, HttpsUrl
+from cinestream_ops.spec.network import Opening
 from cinestream_ops.spec.version import Version
 from cinestream_ops.spec.words import NotAllowed
 
@@ -50,10 +51,18 @@ def nothing_asked() -> Mongo:
     return Mongo.model_validate({})
 
 
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
 class Hardening(Model):
     """What of the server itself is made harder to get into; what is not named is left alone."""
 
     sshd: bool | None = Field(None, description="true: keys alone log in, by sshd's own files")
+    inbound: bool | None = Field(
+        None, description="true: nobody connects, but to 80, 443 and what is listed here"
+    )
+    logins: Row[Port] = Field((), description="the TCP ports that sshd listens on")
+    open: Row[Opening] = Field((), description="what else may be connected to, as `8443/tcp`")
 
 
 class Server(Model):

@@ -26,7 +26,7 @@ M = TypeVar("M", bound=Model)
 Table = Mapping[str, Any]
 
 # Of these, false is a choice; of all others it is what nobody asked for.
-TRUE_BY_DEFAULT = frozenset({"database", "sshd", "unattended_upgrades"})
+TRUE_BY_DEFAULT = frozenset({"database", "inbound", "sshd", "unattended_upgrades"})
 SITE_HEAD = (
     "# The site {name}, as it was asked for: change it here, then `cinestream apply {name}`.\n"
 )

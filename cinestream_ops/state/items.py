@@ -313,12 +313,17 @@ class Unit(Item):
 
 @dataclass(frozen=True)
 class Table(Item):
-    """A table of nftables in the kernel, as the file *rules* makes it; *unit* loads that."""
+    """
+    A table of nftables in the kernel, as the file *rules* makes it; *unit* loads that.
+
+    What its *sets* hold is a part of it.
+    """
 
     kind = "table"
     table: str
     rules: str
     unit: str
+    sets: Tuple[str, ...] = ()
 
     @property
     def mark(self) -> Dict[str, Any]:
