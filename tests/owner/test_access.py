@@ -160,7 +160,7 @@ def test_after_a_boot_the_same_are_let_in(posted: Standing):
 
 def test_another_firewall_is_left_alone(rough: Standing):
     theirs = (
-        "table inet mine { chain all { type filter hook input priority 0; policy drop; accept; }; }"
+        "table inet mine { chain any { type filter hook input priority 0; policy drop; accept; }; }"
     )
     with rough.host.meanwhile(f"nft '{theirs}'", "nft delete table inet mine"):
         said = rough.owner.tries("setup --inbound --yes")

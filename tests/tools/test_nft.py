@@ -144,7 +144,8 @@ def turned():
 told(away(turned, SITE))
 """)
 
-    assert ["ConnectionRefusedError"] == told
+    # Linux 6.18 knows no way from a socket that has listened to one that calls: EINVAL.
+    assert told in (["ConnectionRefusedError"], ["OSError"])
 
 
 def test_no_site_takes_all_connections_of_the_database(trial):
