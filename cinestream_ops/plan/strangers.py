@@ -64,12 +64,13 @@ def is_strange(step: Step, facts: Facts) -> bool:
     Whether it was there before us.
 
     The home of a site is root's, as only we make one: who takes up what a removed site has left
-    finds it so, and all in it is ours.
+    finds it so, and all in it is ours.  The group may be gone meanwhile.
     """
-    home = f"{paths.SITES}/{step.site}"
+    home, before = f"{paths.SITES}/{step.site}", step.before or {}
     if step.site and step.item.name.startswith(f"{home}/"):
-        return f"directory:{home}" in facts.owned and "other" in (step.before or {})
-    return True
+        return f"directory:{home}" in facts.owned and "other" in before
+    made = isinstance(step.item, Directory) and step.item.through
+    return not made or {**before, "group": ""} != {**step.item.mark, "group": ""}
 
 
 def seen(item: Directory | object, before: Fact) -> str:

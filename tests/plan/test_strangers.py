@@ -68,6 +68,12 @@ def test_what_a_removed_site_has_left_can_be_taken_up_again():
     assert () == strangers(changed)
 
 
+def test_what_a_removed_site_has_left_is_known_without_its_account():
+    [home] = [each for each in site() if each.key == HOME]
+
+    assert () == strangers(there(**{HOME: {**home.mark, "group": "997"}}))
+
+
 def test_a_home_of_the_owners_is_told_once_and_not_all_that_is_in_it():
     env = {"mode": 0o644, "owner": "root", "group": "root", "plain": {}, "hidden": []}
     data = {"directory:/var/www/blog/data": THEIRS, "env:/var/www/blog/.env": env}

@@ -79,7 +79,7 @@ def front(workers: list[int], tmp_path_factory: pytest.TempPathFactory) -> Itera
 def started(tmp_path: Path, doors: dict[str, int], workers: list[int]) -> subprocess.Popen[bytes]:
     conf = tree.lay_out(case.read(case.CASES / "own.txt").text, tmp_path)
     # Whoever is silent is not waited for any longer than they must be.
-    placed = {"client_header_timeout 10s": "client_header_timeout 1s", "listen 80": f"listen {doors['http']}", "listen 443": f"listen {doors['https']}",
+    placed = {"client_header_timeout 30s": "client_header_timeout 1s", "listen 80": f"listen {doors['http']}", "listen 443": f"listen {doors['https']}",
               "[::]:80": f"[::]:{doors['http']}", "[::]:443": f"[::]:{doors['https']}",
               ":8101 ": f":{workers[0]} ", ":8102 ": f":{workers[1]} "}  # fmt: skip
     for path in (tmp_path / "etc/nginx").rglob("*.conf"):
