@@ -42,7 +42,7 @@ COMMON: Properties = (
     "SystemCallErrorNumber=EPERM",
     "UMask=0077",
 )
-# The sandbox of workers (`systemd_templates/_sandbox.j2`), but for a `/tmp` of its own.
+# The sandbox of workers (`systemd_templates/_sandbox.j2`), but for places of their own.
 WORKERS: Properties = (
     *COMMON,
     "MemoryDenyWriteExecute=yes",
