@@ -68,6 +68,7 @@ def busy(rough: Standing, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     key = tmp_path_factory.mktemp("key") / "key"
     key.write_text("correct horse battery staple\n")
     rough.host.tries("tee", "/tmp/writer.py", told=WRITER.encode())
+    rough.host.sh("rm -rf /var/www/shop/data/*")  # what other tests have left there
     unit = f"--unit=writer --uid=shop --gid=shop --property=WorkingDirectory={DATA}"
     rough.host.sh(f"systemd-run --quiet {unit} /usr/bin/python3 /tmp/writer.py")
     rough.host.sh("until test -s /tmp/committed-delete; do sleep .1; done")
