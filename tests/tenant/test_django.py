@@ -74,7 +74,8 @@ def tls(tmp_path_factory) -> Iterator[int]:
         house = House(folder, source, stack)
         stack.callback(house.door.close)
         worker = house.start(*house.program("--wsgi", "mysite.wsgi:application"), **words).ready()
-        yield served(folder / "nginx", worker, stack).tls
+        # A password is meant to be slow to check.
+        yield served(folder / "nginx", worker, stack, seconds=30).tls
 
 
 @contextmanager

@@ -123,13 +123,15 @@ def shop(tmp_path_factory) -> Iterator[Shop]:
         yield served(folder / "nginx", worker, stack)
 
 
-def served(root: Path, worker: Worker, stack: ExitStack) -> Shop:
+def served(root: Path, worker: Worker, stack: ExitStack, seconds: int = 2) -> Shop:
+    """Nginx before *worker*, with so many *seconds* for an answer."""
     port, tls, *others = free_ports(4)
     conf = tree.lay_out(case.read(case.CASES / "own.txt").text, root)
     placed = {
         "listen 80": f"listen {port}", "listen 443": f"listen {tls}",
         "[::]:80": f"[::]:{others[0]}", "[::]:443": f"[::]:{others[1]}",
         ":8101 ": f":{worker.port} ", "server 127.0.0.1:8102 ": "#",
+        "proxy_read_timeout 2s": f"proxy_read_timeout {seconds}s",
     }  # fmt: skip
     for path in (root / "etc/nginx").rglob("*.conf"):
         text = path.read_text()
